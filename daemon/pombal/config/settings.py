@@ -1,0 +1,203 @@
+"""Every setting with its default, unit and reason; `config.toml` says the same for people, and a test compares them."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pombal.model.session import LinkKind
+
+Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
+Milliseconds = Annotated[float, Field(ge=0, le=86_400_000)]
+Rate = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys and wrong types are refused, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DaemonSettings(Section):
+    state_dir: str | None = Field(None, description="Where the database and all other lasting state lie.")
+    runtime_dir: str | None = Field(None, description="Where the control socket lies.")
+    drain_s: Seconds = Field(20.0, description="How long a stop may take before what is left is cancelled.")
+
+
+class LogSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto: console on a terminal, JSON lines elsewhere."
+    )
+
+
+class LatencySettings(Section):
+    acceptable_ms: Count = Field(5000, description="A message slower than this is late; decided when it completes.")
+    log: Literal["all", "slow"] = Field("all", description="slow: no log line for messages in time.")
+
+
+class SessionSettings(Section):
+    default_link: LinkKind | None = Field(
+        None, strict=False, description="The link of a session created without one; none: it has to be said."
+    )
+    default_owner: str = Field(
+        "operator", min_length=1, max_length=128, description="Owner of a session created without one."
+    )
+    start_concurrency: Count = Field(200, description="How many sessions connect at once when the daemon starts.")
+    mailbox_capacity: Count = Field(64, description="Commands that may wait for one session; more are refused.")
+    command_timeout_s: Seconds = Field(
+        30.0, description="How long a command may wait and run before it is answered so."
+    )
+    restart_intensity: Count = Field(5, description="Crashes within restart_period_s that put a session in crash_loop.")
+    restart_period_s: Seconds = Field(60.0, description="The window in which crashes are counted.")
+    restart_backoff_min_s: Seconds = Field(0.5, description="Pause before the first restart of a crashed actor.")
+    restart_backoff_max_s: Seconds = Field(30.0, description="Longest pause before a restart.")
+    cooldown_s: Seconds = Field(300.0, description="How long a session in crash_loop rests before it is tried again.")
+
+
+class LinkSettings(Section):
+    reconnect_min_s: Seconds = Field(
+        1.0, description="First pause before connecting again; doubled each time, jittered."
+    )
+    reconnect_max_s: Seconds = Field(300.0, description="Longest pause before connecting again.")
+    stable_s: Seconds = Field(60.0, description="A connection that lasted this long resets the pause to the first.")
+    connect_timeout_s: Seconds = Field(60.0, description="How long opening a connection may take.")
+    probe_after_s: Seconds = Field(20.0, description="Silence after which the link is asked for a sign of life.")
+    probe_timeout_s: Seconds = Field(10.0, description="How long the answer may take before the link counts as lost.")
+
+
+class OutboxSettings(Section):
+    window: Count = Field(32, description="Messages of one session that may be dispatched and not yet acknowledged.")
+    messages_per_second: float = Field(
+        1.0, gt=0, le=10_000, description="Pace of one session's sends, kind to the account; not for the simulator."
+    )
+    burst: Count = Field(5, description="Messages that may go at once before the pace applies.")
+    ack_timeout_s: Seconds = Field(30.0, description="Without the server's acknowledgement by then: message.overdue.")
+    max_age_s: Seconds = Field(86_400.0, description="A message queued longer than this fails as expired.")
+
+
+class RecorderSettings(Section):
+    queue_capacity: Count = Field(1024, description="Submissions that may wait for the recorder; then senders wait.")
+    max_batch_rows: Count = Field(1000, description="Changes in one transaction at most.")
+    busy_timeout_ms: Annotated[int, Field(ge=0, le=1000)] = Field(
+        1000, description="How long SQLite waits for a lock before the transaction is tried anew."
+    )
+    retry_max_s: Seconds = Field(2.0, description="Longest pause between tries while the store cannot be written.")
+    hang_s: Seconds = Field(
+        120.0, description="A writer that has not returned for this long no longer feeds the watchdog."
+    )
+
+
+class StoreSettings(Section):
+    readers: Annotated[int, Field(ge=1, le=64)] = Field(4, description="Read-only connections, so queries at once.")
+    query_timeout_s: Seconds = Field(10.0, description="A query that runs longer is ended and answered unavailable.")
+    wal_checkpoint_pages: Count = Field(4000, description="Pages in the write-ahead log before they are moved back.")
+
+
+class EventSettings(Section):
+    ring: Count = Field(8192, description="Newest events kept in memory for subscribers that keep up.")
+    page: Annotated[int, Field(ge=1, le=1000)] = Field(500, description="Events read at once for one that fell behind.")
+    cursor_every: Count = Field(1000, description="Events a filter may hide before the subscriber is told the cursor.")
+
+
+class RetentionSettings(Section):
+    events_days: Annotated[float, Field(gt=0, le=3650)] = Field(30.0, description="How long the event log is kept.")
+
+
+class ControlSettings(Section):
+    admin_group: str | None = Field(None, description="Members of this Unix group may do everything.")
+    read_group: str | None = Field(None, description="Members may look, but change nothing and see no QR or token.")
+    max_connections: Count = Field(256, description="Connections at once; one more is told so and closed.")
+    max_in_flight: Count = Field(1024, description="Requests of one connection that may be unanswered; then it waits.")
+    max_subscriptions: Count = Field(16, description="Event subscriptions of one connection.")
+
+
+class HttpSettings(Section):
+    enabled: bool = Field(True, description="Serve metrics and health over HTTP.")
+    bind: str = Field("127.0.0.1:8001", pattern=r"^.+:\d{1,5}$", description="Address and port; loopback by default.")
+
+
+class MetricsSettings(Section):
+    per_session: bool = Field(False, description="Also export gauges labelled by session.")
+    max_sessions: Count = Field(100, description="At most this many sessions get such labels.")
+
+
+class MediaSettings(Section):
+    max_bytes: Count = Field(104_857_600, description="Largest file, in bytes.")
+    max_uploads: Count = Field(64, description="Unfinished uploads at once.")
+    upload_timeout_s: Seconds = Field(600.0, description="An upload without a chunk for this long is dropped.")
+
+
+class Lognormal(Section):
+    """A delay that varies as real ones do: half of all below the median, 99 % below p99 (milliseconds)."""
+
+    median: Milliseconds
+    p99: Milliseconds
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not 0 < self.median <= self.p99:
+            raise ValueError("median must be above 0 and not above p99")
+        return self
+
+
+Delay = Milliseconds | Lognormal
+
+
+class SimulatorProfile(Section):
+    """How one simulated account behaves; also accepted as a session's own `settings`."""
+
+    seed: int = Field(1, description="The same seed and the same calls make the same network.")
+    auto_scan_ms: Delay | None = Field(
+        None, description="The phone scans the QR code by itself after this time; absent: simulator.scan does."
+    )
+    connect_ms: Delay = Field(50, description="Time to connect, and again to sync.")
+    sent_ms: Delay = Field(20, description="Until the server acknowledges a send.")
+    delivered_ms: Delay = Field(60, description="From there until the recipient's phone has it.")
+    read_ms: Delay = Field(1000, description="From there until it is read, where it is read at all.")
+    read_rate: Rate = Field(1.0, description="Share of messages that are read.")
+    inbound_rate: Annotated[float, Field(ge=0, le=100_000)] = Field(0.0, description="Messages received a second.")
+    contacts: Annotated[int, Field(ge=1, le=1_000_000)] = Field(20, description="People who write by themselves.")
+    deduplicates: bool = Field(True, description="Whether the network drops a send repeated under one id.")
+    drop_ack_rate: Rate = Field(0.0, description="Share of sends that the server never acknowledges.")
+    duplicate_rate: Rate = Field(0.0, description="Share of inbound messages and receipts that come twice.")
+    reorder_rate: Rate = Field(0.0, description="Share of receipts that overtake the one before.")
+    fail_rate: Rate = Field(0.0, description="Share of sends that the server refuses.")
+    disconnect_every_s: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Drop the connection so often; 0: never."
+    )
+    qr_timeout: bool = Field(False, description="Nobody scans: the QR codes run out at once.")
+    qr_lifetime_ms: Milliseconds = Field(20_000, description="How long one QR code is good for.")
+    qr_rounds: Count = Field(5, description="QR codes shown one after the other before pairing_timeout.")
+
+
+class SimulatorSettings(SimulatorProfile):
+    enabled: bool = Field(False, description="Allow sessions on the simulated network; health says when it is on.")
+    durable: bool = Field(False, description="The network keeps its own side in <state>/simulator.db.")
+
+
+class SimulatorSessionSettings(SimulatorProfile):
+    """A session's own `settings` on the simulator; pacing is off there unless given here."""
+
+    messages_per_second: float | None = Field(None, gt=0, le=10_000)
+    burst: Count | None = None
+
+
+class Settings(Section):
+    """The whole file."""
+
+    daemon: DaemonSettings = DaemonSettings()
+    log: LogSettings = LogSettings()
+    latency: LatencySettings = LatencySettings()
+    sessions: SessionSettings = SessionSettings()
+    link: LinkSettings = LinkSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    recorder: RecorderSettings = RecorderSettings()
+    store: StoreSettings = StoreSettings()
+    events: EventSettings = EventSettings()
+    retention: RetentionSettings = RetentionSettings()
+    control: ControlSettings = ControlSettings()
+    http: HttpSettings = HttpSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    media: MediaSettings = MediaSettings()
+    simulator: SimulatorSettings = SimulatorSettings()

@@ -1,0 +1,267 @@
+"""Everything that can be written: the vocabulary between those who want something recorded and the recorder.
+
+Each change is one decision of the writer's, taken inside its transaction on what is stored by then. What a change
+answers with is named in its docstring; a PombalError is an answer too.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pombal.model.clock import Stamp
+from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
+from pombal.model.session import LinkKind
+from pombal.model.session_state import SessionState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Base of all changes; ``at`` is when it happened, on both clocks."""
+
+    at: Stamp
+
+
+class Asked:
+    """Mark of changes that somebody waits for and may be refused while the store is unavailable.
+
+    All others tell what has happened already: they are kept and tried again until they are on disk.
+    """
+
+    __slots__ = ()
+
+
+# Sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateSession(Asked, Change):
+    """→ SessionRow, or already_exists."""
+
+    id: str
+    name: str
+    owner: str
+    link: LinkKind
+    is_active: bool
+    device_name: str | None = None
+    phone_number: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateSession(Asked, Change):
+    """→ SessionRow. Only the fields given are changed."""
+
+    session_key: int
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteSession(Asked, Change):
+    """→ {"deleted": True, "messages_deleted": n}. Its queue has been failed before (FailQueue)."""
+
+    session_key: int
+    purge: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSessionState(Change):
+    """→ SessionRow. ``fields`` holds what changed with it: is_active, phone_number, device_name, last_error."""
+
+    session_key: int
+    state: SessionState
+    fields: dict[str, Any] = field(default_factory=dict)
+    link_alive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountSession(Change):
+    """→ None. Errors and restarts that are no change of state."""
+
+    session_key: int
+    errors: int = 0
+    restarts: int = 0
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowCode(Change):
+    """→ None. A QR code or pairing code to be shown, until expires_at_ms."""
+
+    session_key: int
+    is_qr: bool
+    code: str
+    expires_at_ms: int
+
+
+# Messages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueMessage(Asked, Change):
+    """→ Queued, or conflict, or invalid (unknown media, quote or reaction target)."""
+
+    session_key: int
+    message_id: str
+    link_id: str
+    message_type: MessageType
+    chat_id: str
+    contact_number: str | None
+    text: str | None
+    content: dict[str, Any] | None
+    quoted_message_id: str | None
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """What a send is answered with; ``created`` is False where the same send had been accepted before."""
+
+    message: MessageRow
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordMessage(Change):
+    """→ MessageRow, or None where it is recorded already. What a link brought: inbound, or from the phone itself."""
+
+    session_key: int
+    message_id: str
+    link_id: str
+    direction: Direction
+    origin: Origin
+    message_type: MessageType
+    chat_id: str
+    sent_at_ms: int
+    participant: str = ""
+    contact_number: str | None = None
+    contact_lid: str | None = None
+    contact_name: str | None = None
+    text: str | None = None
+    content: dict[str, Any] | None = None
+    quoted_link_id: str | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkDispatched(Change):
+    """→ None. The first try of these messages was handed to the link."""
+
+    message_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance(Change):
+    """→ MessageRow, or None where nothing was learnt. A message reached a status; WhatsApp's second if known."""
+
+    session_key: int
+    link_id: str
+    status: MessageStatus
+    whatsapp_s: int | None = None
+    error_kind: str | None = None
+    error_detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelMessage(Asked, Change):
+    """→ MessageRow (failed/cancelled), or conflict when it is no longer queued or has been dispatched, or not_found."""
+
+    session_key: int
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResendMessage(Asked, Change):
+    """→ MessageRow (queued again, same ids), or conflict when it neither failed nor is uncertain, or not_found."""
+
+    session_key: int
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkRead(Asked, Change):
+    """→ list[MessageRow] of the inbound messages that were not read before; not_found names the unknown ones."""
+
+    session_key: int
+    message_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditMessage(Change):
+    """→ MessageRow or None. Somebody edited a message."""
+
+    session_key: int
+    chat_id: str
+    link_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeMessage(Change):
+    """→ MessageRow or None. Somebody deleted a message for everyone: the event says so, the row stays."""
+
+    session_key: int
+    chat_id: str
+    link_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkOverdue(Change):
+    """→ None. These were dispatched and not acknowledged in time; told once a message."""
+
+    message_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailQueue(Change):
+    """→ int, how many were failed (at most limit). queued_before_ms: only what has been queued before then.
+
+    only_dispatched: those whose answer will never come, which become `uncertain` and not `failed`.
+    """
+
+    session_key: int | None
+    error_kind: str
+    error_detail: str
+    limit: int
+    queued_before_ms: int | None = None
+    only_dispatched: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepRejected(Change):
+    """→ None. Something a link brought that could not be understood: kept raw, for a person to look at."""
+
+    session_key: int
+    source: str
+    raw: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutMedia(Asked, Change):
+    """→ None. A file lies in the media store."""
+
+    sha256: str
+    size_bytes: int
+
+
+# Housekeeping, in slices of at most ``limit`` rows so that none holds up a commit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneEvents(Change):
+    """→ int. Events older than before_ms leave the log."""
+
+    before_ms: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearCodes(Change):
+    """→ int. QR and pairing codes that have expired are emptied in the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldRollups(Change):
+    """→ int. Latency rollups by minute, older than before_ms, become rollups by hour; at most limit hours a time."""
+
+    before_ms: int
+    limit: int

@@ -1,0 +1,43 @@
+"""The one exception that crosses room walls: a refusal with a stable kind and a text for people."""
+
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """Why something was refused. The values are part of the protocol; see docs/control-protocol.md."""
+
+    INVALID = "invalid"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    ALREADY_EXISTS = "already_exists"
+    NOT_READY = "not_ready"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED = "unsupported"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    SHUTTING_DOWN = "shutting_down"
+    CRASHED = "crashed"
+
+
+class PombalError(Exception):
+    """A request that was refused, or a command that failed, told to whoever asked.
+
+    ``message`` says what to do about it; ``data`` holds facts for programs and never a secret or a message text.
+    """
+
+    def __init__(self, kind: Kind, message: str, **data: Any) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.data = data
+
+
+def invalid(message: str, **data: Any) -> PombalError:
+    return PombalError(Kind.INVALID, message, **data)
+
+
+def not_found(message: str) -> PombalError:
+    return PombalError(Kind.NOT_FOUND, message)

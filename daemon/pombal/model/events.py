@@ -1,0 +1,141 @@
+"""The event log: what is kept of an event, and what is shown of it.
+
+The log keeps references and what changed, never a copy of a text. An event is shown by looking its message or session
+up and taking it back to the moment of the event, so a reader of the log and a reader of the live ring see the same.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pombal.model.message import Message, MessageRow, MessageStatus, message_object
+from pombal.model.message_status import as_when
+from pombal.model.session import NOT_LIVE, LiveFacts, SessionRow, show_session
+from pombal.model.times import iso
+
+
+class EventType(StrEnum):
+    SESSION_CREATED = "session.created"
+    SESSION_UPDATED = "session.updated"
+    SESSION_STATUS = "session.status"
+    SESSION_QR = "session.qr"
+    SESSION_PAIR_CODE = "session.pair_code"
+    SESSION_DELETED = "session.deleted"
+    MESSAGE_RECEIVED = "message.received"
+    MESSAGE_QUEUED = "message.queued"
+    MESSAGE_STATUS = "message.status"
+    MESSAGE_EDITED = "message.edited"
+    MESSAGE_DELETED = "message.deleted"
+    MESSAGE_OVERDUE = "message.overdue"
+    GAP = "gap"
+
+
+CODE_EVENTS = frozenset({EventType.SESSION_QR, EventType.SESSION_PAIR_CODE})
+WHOLE_MESSAGE_EVENTS = {
+    EventType.MESSAGE_QUEUED: MessageStatus.QUEUED,
+    EventType.MESSAGE_RECEIVED: MessageStatus.DELIVERED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One row of the store's table ``events``: message is the row id it is about, data what changed."""
+
+    seq: int
+    type: EventType
+    session_key: int
+    at_ms: int
+    message: int | None = None
+    data: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as it is shown; ``json`` is its one encoding, made once for all who hear it."""
+
+    seq: int
+    type: str
+    session: str | None
+    owner: str | None
+    session_id: str | None
+    json: bytes
+
+    def object(self) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads(self.json)
+        return parsed
+
+
+def show_event(row: EventRow, session: SessionRow, message: MessageRow | None, now_ms: int) -> Event:
+    """The event as everyone sees it; message is the row it refers to, None where that has been removed since."""
+    return encode_event(row.seq, row.type, session, row.at_ms, _data(row, session, message, now_ms))
+
+
+def encode_event(seq: int, kind: str, session: SessionRow, at_ms: int, data: Mapping[str, Any]) -> Event:
+    shown = {
+        "seq": seq, "type": kind, "session": session.name, "owner": session.owner, "at": iso(at_ms), "data": data,
+    }  # fmt: skip
+    encoded = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
+    return Event(seq, kind, session.name, session.owner, session.id, encoded)
+
+
+def gap_event(first_missing: int, last_missing: int) -> Event:
+    """Told in place of what is past retention, or was never under this log_id: the reader must look for itself."""
+    shown = {"seq": last_missing, "type": EventType.GAP, "data": {"from": first_missing, "to": last_missing}}
+    return Event(last_missing, EventType.GAP, None, None, None, json.dumps(shown, separators=(",", ":")).encode())
+
+
+def cursor_event(seq: int) -> Event:
+    """Told to a filtered reader now and then, so that its cursor does not age."""
+    return Event(seq, "cursor", None, None, None, json.dumps({"seq": seq, "type": "cursor"}).encode())
+
+
+def without_code(event: Event) -> Event:
+    """The event for those who may not see how to link a device."""
+    if event.type not in CODE_EVENTS:
+        return event
+    shown = event.object()
+    shown["data"]["code"] = None
+    encoded = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
+    return Event(event.seq, event.type, event.session, event.owner, event.session_id, encoded)
+
+
+def _data(row: EventRow, session: SessionRow, message: MessageRow | None, now_ms: int) -> dict[str, Any]:
+    changed = row.data or {}
+    if row.message is not None:
+        return {"erased": True} if message is None else _message_data(row, session, message, changed)
+    if row.type in CODE_EVENTS:
+        expired = changed.get("expires_at", 0) <= now_ms
+        return {"code": None if expired else changed.get("code"), "expires_at": iso(changed.get("expires_at", 0))}
+    return _session_data(row, session, changed)
+
+
+def _message_data(row: EventRow, session: SessionRow, message: MessageRow, changed: dict[str, Any]) -> dict[str, Any]:
+    if row.type in WHOLE_MESSAGE_EVENTS:
+        then = as_when(message, WHOLE_MESSAGE_EVENTS[row.type])
+        return Message.model_construct(**message_object(then, session.name)).model_dump(mode="json", warnings=False)
+    reference = {"id": message.id, "message_id": message.message_id, "chat_id": message.chat_id}
+    if row.type != EventType.MESSAGE_STATUS:
+        return reference | changed
+    return reference | _status_data(message, changed)
+
+
+def _status_data(message: MessageRow, changed: dict[str, Any]) -> dict[str, Any]:
+    """Status, error, and the stamps and latencies known by then."""
+    status = MessageStatus(changed["status"])
+    then = message_object(as_when(message, status), "")
+    stamps = ("queued_at", "dispatched_at", "sent_at", "delivered_at", "read_at", "failed_at", "received_at")
+    latencies = ("latency_to_sent_ms", "latency_to_delivered_ms", "latency_to_read_ms", "total_latency_ms")
+    return (
+        {"status": status, "previous_status": changed["previous_status"], "error": changed.get("error")}
+        | {name: None if then[name] is None else iso(then[name]) for name in stamps}
+        | {name: then[name] for name in latencies}
+        | {"is_latency_acceptable": then["is_latency_acceptable"], "stages": then["stages"]}
+    )
+
+
+def _session_data(row: EventRow, session: SessionRow, changed: dict[str, Any]) -> dict[str, Any]:
+    live = LiveFacts(**changed["live"]) if "live" in changed else NOT_LIVE
+    then = show_session(session, live, row.at_ms).model_dump(mode="json")
+    return then | {name: value for name, value in changed.items() if name != "live"}

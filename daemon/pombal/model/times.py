@@ -1,0 +1,50 @@
+"""Times are integer milliseconds since the epoch inside, ISO 8601 with milliseconds and Z outside."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import PlainSerializer, WithJsonSchema
+
+from pombal.model.errors import invalid
+
+AGE = re.compile(r"(\d{1,9})(ms|s|m|h|d|w)")
+AGE_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last instant that ISO 8601 writes with four digits
+
+
+def iso(at_ms: int) -> str:
+    """1_700_000_000_123 → '2023-11-14T22:13:20.123Z'."""
+    seconds, ms = divmod(at_ms, 1000)
+    return f"{(_EPOCH + timedelta(seconds=seconds)):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
+
+
+def parse_time(text: str, now_ms: int) -> int:
+    """An ISO 8601 instant, or an age such as '15m', '2h' or '7d' before now_ms, as epoch milliseconds.
+
+    A time without an offset is taken as UTC. Raises PombalError (invalid).
+    """
+    if age := AGE.fullmatch(text.strip()):
+        return max(0, now_ms - int(age[1]) * AGE_UNITS_MS[age[2]])
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise invalid(
+            f"{text[:40]!r} is no time: use ISO 8601 (2026-01-31T12:00:00Z) or an age (15m, 2h, 7d)"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        elapsed = moment - _EPOCH
+    except OverflowError:
+        raise invalid(f"{text[:40]!r} is out of range") from None
+    return max(0, elapsed // timedelta(milliseconds=1))
+
+
+# Milliseconds in the program, ISO 8601 as soon as it is written for others.
+Instant = Annotated[
+    int,
+    PlainSerializer(iso, return_type=str, when_used="unless-none"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
