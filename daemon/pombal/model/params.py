@@ -1,0 +1,238 @@
+"""The params of every method, for the control socket and HTTP alike.
+
+Times are text that the service reads with model.times.parse_time: only it knows what now is.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from pombal.model.content import Sha256
+from pombal.model.events import EventType
+from pombal.model.ids import check_session_name
+from pombal.model.message import Direction, MessageType
+from pombal.model.params_base import (
+    MEDIA_CHUNK_MAX_BYTES,
+    Base64Data,
+    Cursor,
+    Label,
+    Limit,
+    Natural,
+    NoParams,
+    Params,
+    PhoneNumber,
+    Sequence,
+    SessionRef,
+    TimeText,
+    parse_params,
+    refusing,
+)
+from pombal.model.params_messages import (
+    ContactCheckParams,
+    HighLatencyParams,
+    MarkReadParams,
+    MessageGetParams,
+    MessageListParams,
+    MessageRefParams,
+    SendParams,
+)
+from pombal.model.session import LinkKind
+from pombal.model.session_state import SessionStatus
+
+NewSessionName = Annotated[str, refusing(check_session_name)]
+
+# The daemon
+
+
+class ActorsParams(Params):
+    """daemon.actors"""
+
+    kind: Annotated[str, Field(max_length=64)] | None = Field(None, description="Only actors of this kind.")
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+# Sessions
+
+
+class SessionCreateParams(Params):
+    """session.create"""
+
+    name: NewSessionName = Field(description="Unique; [a-z0-9][a-z0-9._-]{0,63}.", examples=["suporte"])
+    link: LinkKind | None = Field(None, strict=False, description="Default: [sessions] default_link.")
+    owner: Label | None = Field(None, description="Whose it is; default: [sessions] default_owner.")
+    phone_number: PhoneNumber | None = None
+    device_name: Label | None = Field(None, description="What the phone's list of linked devices shows.")
+    settings: dict[str, Any] | None = Field(None, description="The link's own settings for this session.")
+    start: bool = Field(True, description="Start it at once.")
+
+
+class SessionUpdateParams(Params):
+    """session.update: only what is given changes; a device_name of null goes back to the default."""
+
+    name: SessionRef
+    owner: Label = Field("", description="The new owner.")
+    device_name: Label | None = None
+    settings: dict[str, Any] = Field(default_factory=dict, description="Takes the place of all settings before.")
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.changes():
+            raise ValueError("nothing to change: give owner, device_name or settings")
+        return self
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that were given, with their new values."""
+        return {name: getattr(self, name) for name in self.model_fields_set - {"name"}}
+
+
+class SessionNameParams(Params):
+    """session.get, start, stop, restart, logout, qr and metrics"""
+
+    name: SessionRef
+
+
+class SessionDeleteParams(Params):
+    """session.delete"""
+
+    name: SessionRef
+    purge: bool = Field(False, description="Delete its messages and their media as well.")
+
+
+class SessionListParams(Params):
+    """session.list"""
+
+    status: SessionStatus | None = Field(None, strict=False)
+    is_active: bool | None = Field(None, description="Whether the operator wants it running.")
+    owner: Label | None = None
+    link: LinkKind | None = Field(None, strict=False)
+    search: Annotated[str, Field(max_length=256)] | None = Field(
+        None, description="In name, phone number and device name."
+    )
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class PairCodeParams(Params):
+    """session.pair_code"""
+
+    name: SessionRef
+    phone_number: PhoneNumber
+
+
+# Latency and events
+
+
+class LatencyParams(Params):
+    """latency.stats"""
+
+    session: SessionRef | None = None
+    direction: Direction | None = Field(None, strict=False)
+    since: TimeText | None = None
+    until: TimeText | None = None
+
+
+class SubscribeParams(Params):
+    """events.subscribe"""
+
+    after: Sequence | None = Field(None, description="Everything past this; 0: from the oldest kept; absent: from now.")
+    sessions: Annotated[list[SessionRef], Field(min_length=1, max_length=1000)] | None = Field(
+        None, description="Only events of these sessions."
+    )
+    types: Annotated[list[Annotated[EventType, Field(strict=False)]], Field(min_length=1, max_length=64)] | None = None
+    log_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="The log that `after` is of; with another one a gap is told first."
+    )
+
+
+class UnsubscribeParams(Params):
+    """events.unsubscribe"""
+
+    subscription: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class EventListParams(SubscribeParams):
+    """events.list; without `after` the newest page"""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+
+
+# Media
+
+
+class MediaPutParams(Params):
+    """media.put: one chunk of at most 512 KiB.
+
+    The first has offset 0 and no `upload`, and is answered with {upload, offset}: give `upload` with every further
+    chunk, and as `offset` the one answered. The last carries `sha256` of the whole file, and is answered with {sha256,
+    size_bytes}; a file that fits into one chunk is that chunk alone, with its sha256.
+    """
+
+    upload: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    offset: Natural = 0
+    data: Base64Data
+    sha256: Sha256 | None = Field(None, description="With the last chunk: of the whole file, 64 hex digits.")
+
+    @model_validator(mode="after")
+    def _first_chunk_starts_at_0(self) -> Self:
+        if self.upload is None and self.offset != 0:
+            raise ValueError("the first chunk (without upload) has offset 0")
+        return self
+
+
+class MediaGetParams(Params):
+    """media.get"""
+
+    sha256: Sha256
+    offset: Natural = 0
+    limit: Annotated[int, Field(ge=1, le=MEDIA_CHUNK_MAX_BYTES)] = Field(
+        MEDIA_CHUNK_MAX_BYTES, description="Bytes at most, before base64."
+    )
+
+
+# The simulator
+
+
+class FaultKind(StrEnum):
+    """What can be done to a simulated session."""
+
+    DISCONNECT = "disconnect"
+    LOGGED_OUT = "logged_out"
+    REPLACED = "replaced"
+    BANNED = "banned"
+    RESTRICTED = "restricted"
+    CLIENT_OUTDATED = "client_outdated"
+    PASSKEY_REQUIRED = "passkey_required"
+    BAD_CREDENTIALS = "bad_credentials"
+    CRASH = "crash"
+    HANG = "hang"
+    STALL = "stall"
+    NACK = "nack"
+    GARBAGE = "garbage"
+
+
+class InjectParams(Params):
+    """simulator.inject"""
+
+    name: SessionRef
+    from_: PhoneNumber = Field(alias="from", description="Who writes.")
+    text: str | None = Field(None, description="Absent: the simulator thinks of something.")
+    type: MessageType = Field(MessageType.TEXT, strict=False)
+    count: Annotated[int, Field(ge=1, le=100_000)] = Field(1, description="How many messages.")
+
+
+class FaultParams(Params):
+    """simulator.fault"""
+
+    name: SessionRef
+    kind: FaultKind = Field(strict=False)
+
+
+__all__ = [
+    "ActorsParams", "ContactCheckParams", "EventListParams", "FaultKind", "FaultParams", "HighLatencyParams",
+    "InjectParams", "LatencyParams", "MarkReadParams", "MediaGetParams", "MediaPutParams", "MessageGetParams",
+    "MessageListParams", "MessageRefParams", "NoParams", "PairCodeParams", "Params", "SendParams",
+    "SessionCreateParams", "SessionDeleteParams", "SessionListParams", "SessionNameParams", "SessionUpdateParams",
+    "SubscribeParams", "UnsubscribeParams", "parse_params",
+]  # fmt: skip

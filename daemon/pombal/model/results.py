@@ -1,0 +1,261 @@
+"""The results of every method that does not answer with a Session or a Message as it is."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from pombal.model.message import Message
+from pombal.model.params import FaultKind
+from pombal.model.params_base import Base64Data
+from pombal.model.session import Session
+from pombal.model.session_state import SessionStatus
+from pombal.model.times import Instant
+
+
+class Result(BaseModel):
+    """What a method answers with."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Nothing(Result):
+    """Done; there is nothing more to say."""
+
+
+# The daemon
+
+
+class RecorderFacts(Result):
+    """``commit_seconds_p99`` is null until something was committed."""
+
+    queue_depth: int
+    commit_seconds_p99: float | None
+
+
+class StoreFacts(Result):
+    path: str
+    size_bytes: int
+    disk_free_bytes: int
+    schema_version: int
+
+
+class DaemonStatus(Result):
+    """daemon.status; ``sessions`` counts them by status."""
+
+    version: str
+    pid: int
+    started_at: Instant
+    uptime_seconds: float
+    sessions: dict[SessionStatus, int]
+    outbox_depth: int
+    recorder: RecorderFacts
+    store: StoreFacts
+    log_id: str
+    last_event_seq: int
+
+
+class ActorFacts(Result):
+    """One actor of the supervision tree; ``last_crash`` is the exception in a line."""
+
+    name: str
+    kind: str
+    state: str
+    mailbox_depth: int
+    mailbox_capacity: int
+    restarts: int
+    last_crash: str | None
+    uptime_seconds: float
+
+
+class ActorPage(Result):
+    """daemon.actors"""
+
+    results: list[ActorFacts]
+    next: str | None
+
+
+class Reloaded(Result):
+    """daemon.reload: which keys took effect, and which wait for a restart."""
+
+    changed: list[str]
+    needs_restart: list[str]
+
+
+# Sessions
+
+
+class SessionPage(Result):
+    """session.list; ``last_seq`` is the event sequence of the snapshot that answered."""
+
+    results: list[Session]
+    next: str | None
+    last_seq: int
+
+
+class SessionDeleted(Result):
+    """session.delete"""
+
+    deleted: bool
+    messages_deleted: int
+
+
+class LinkCode(Result):
+    """session.qr and session.pair_code: what to scan or to type, and until when."""
+
+    code: str
+    expires_at: Instant
+
+
+# Latency
+
+
+class Percentiles(Result):
+    """Milliseconds, within 2 % of the exact nearest rank; null where nothing was measured."""
+
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
+class LatencyPercentiles(Result):
+    to_sent: Percentiles = Percentiles()
+    to_delivered: Percentiles = Percentiles()
+    to_read: Percentiles = Percentiles()
+    inbound: Percentiles = Percentiles()
+
+
+class LatencyStats(Result):
+    """latency.stats; ``since`` and ``until`` are the range as widened to whole rollups."""
+
+    since: Instant | None
+    until: Instant | None
+    total_messages: int
+    measured_messages: int
+    average_latency_to_sent_ms: float | None
+    average_latency_to_delivered_ms: float | None
+    average_latency_to_read_ms: float | None
+    average_inbound_latency_ms: float | None
+    acceptable_rate: float | None
+    high_latency_count: int
+    acceptable_ms: int
+    percentiles: LatencyPercentiles
+
+
+class SessionMetrics(Result):
+    """session.metrics; ``error_rate`` is failed over all sent and failed, 0 where there are none."""
+
+    session: str
+    status: SessionStatus
+    uptime_seconds: float
+    total_messages_sent: int
+    total_messages_received: int
+    total_messages_failed: int
+    error_count: int
+    restart_count: int
+    error_rate: float
+    outbox_depth: int
+    latency: LatencyStats
+
+
+# Messages
+
+
+class MessagePage(Result):
+    """message.list and message.high_latency"""
+
+    results: list[Message]
+    next: str | None
+    last_seq: int
+
+
+class Marked(Result):
+    """message.mark_read: how many were not read before."""
+
+    marked: int
+
+
+class ContactFacts(Result):
+    """What WhatsApp knows of a number; ``canonical_id`` and ``lid`` are its addresses."""
+
+    number: str
+    exists: bool
+    canonical_id: str | None = None
+    lid: str | None = None
+
+
+class ContactsChecked(Result):
+    """contact.check, in the order asked"""
+
+    results: list[ContactFacts]
+
+
+# Events
+
+
+class Subscribed(Result):
+    """events.subscribe"""
+
+    subscription: str
+    log_id: str
+
+
+class EventPage(Result):
+    """events.list; ``results`` are events as they are notified."""
+
+    results: list[dict[str, Any]]
+    last_seq: int
+    log_id: str
+
+
+# Media
+
+
+class MediaUpload(Result):
+    """An upload that goes on: the next chunk starts at ``offset``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    upload: str
+    offset: int
+
+
+class MediaStored(Result):
+    """A file that is in the media store."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sha256: str
+    size_bytes: int
+
+
+class MediaPutAnswer(RootModel[MediaStored | MediaUpload]):
+    """media.put: {sha256, size_bytes} when the file is whole, {upload, offset} before."""
+
+
+class MediaChunk(Result):
+    """media.get; ``eof`` when nothing follows."""
+
+    data: Base64Data
+    eof: bool
+
+
+# The simulator
+
+
+class Scanned(Result):
+    """simulator.scan"""
+
+    scanned: bool = True
+
+
+class Injected(Result):
+    """simulator.inject: how many messages are on their way."""
+
+    injected: int
+
+
+class Faulted(Result):
+    """simulator.fault"""
+
+    fault: FaultKind = Field(description="What was done.")

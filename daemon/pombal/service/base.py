@@ -1,0 +1,64 @@
+"""What the transports (control socket, HTTP) ask of the daemon, whoever stands behind it."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from pombal.model.caller import Caller
+from pombal.model.errors import PombalError
+from pombal.model.events import Event
+from pombal.model.message import Message
+from pombal.model.params import SendParams
+
+
+@dataclass(frozen=True, slots=True)
+class SendAnswer:
+    """A committed send; ``created`` is False where the same send had been accepted before."""
+
+    message: Message
+    created: bool
+
+
+SendReply = Callable[[SendAnswer | PombalError], None]
+
+
+class Subscription(Protocol):
+    """A cursor over the event log. Nothing is buffered for it: who does not ask gets nothing, and loses nothing."""
+
+    @property
+    def log_id(self) -> str: ...
+
+    @property
+    def cursor(self) -> int:
+        """The sequence of the last event handed out."""
+
+    async def next_batch(self) -> Sequence[Event]:
+        """The next events, at least one; waits. Raises trio.EndOfChannel when the daemon drains."""
+
+
+class Service(Protocol):
+    """Everything a client can ask for. Raises PombalError for what is refused."""
+
+    async def call(self, method: str, params: BaseModel, caller: Caller) -> BaseModel:
+        """Carry out a method of the catalog, but for message.send and events.(un)subscribe."""
+
+    async def send(self, params: SendParams, caller: Caller, reply: SendReply) -> None:
+        """message.send. Returns when the send has its place in the commit order, and waits for room before.
+
+        ``reply`` is called exactly once, later, in the trio thread, after the commit; not when this raises.
+        """
+
+    def subscribe(
+        self,
+        *,
+        after: int | None,
+        sessions: Sequence[str] | None,
+        types: Sequence[str] | None,
+        log_id: str | None,
+        transport: str,
+        caller: Caller,
+    ) -> AbstractAsyncContextManager[Subscription]:
+        """Events past ``after``; 0: from the oldest kept; None: from now."""
