@@ -1,0 +1,1 @@
+"""Erlang's words on trio: supervisors, mailboxes, restart intensity. Knows no WhatsApp."""
