@@ -56,10 +56,10 @@ class UpdateSession(Asked, Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteSession(Asked, Change):
-    """→ {"deleted": True, "messages_deleted": n}. Its queue has been failed before (FailQueue)."""
+    """→ None. Its queue has been failed before (FailQueue), and its messages removed where that was asked for."""
 
     session_key: int
-    purge: bool
+    messages_deleted: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,8 +260,16 @@ class ClearCodes(Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoldRollups(Change):
-    """→ int. Latency rollups by minute, older than before_ms, become rollups by hour; at most limit hours a time."""
+class PruneRollups(Change):
+    """→ int. Latency rollups by minute go once they are old: those by hour and by day have said the same all along."""
 
+    session_keys: tuple[int, ...]
     before_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeMessages(Change):
+    """→ int, how many of a session's messages were removed, at most limit."""
+
+    session_key: int
     limit: int

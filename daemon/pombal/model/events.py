@@ -6,13 +6,13 @@ up and taking it back to the moment of the event, so a reader of the log and a r
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from pombal.model.message import Message, MessageRow, MessageStatus, message_object
 from pombal.model.message_status import as_when
-from pombal.model.session import NOT_LIVE, LiveFacts, SessionRow, show_session
+from pombal.model.session import LiveFacts, SessionRow, show_session
 from pombal.model.times import iso
 
 
@@ -136,6 +136,8 @@ def _status_data(message: MessageRow, changed: dict[str, Any]) -> dict[str, Any]
 
 
 def _session_data(row: EventRow, session: SessionRow, changed: dict[str, Any]) -> dict[str, Any]:
-    live = LiveFacts(**changed["live"]) if "live" in changed else NOT_LIVE
-    then = show_session(session, live, row.at_ms).model_dump(mode="json")
-    return then | {name: value for name, value in changed.items() if name != "live"}
+    """The session with what the log kept of that moment; counters are those of today."""
+    then = replace(session, **changed.get("then", {}))
+    shown = show_session(then, LiveFacts(link_alive=changed.get("link_alive", False)), row.at_ms)
+    beside = {name: value for name, value in changed.items() if name not in ("then", "link_alive")}
+    return shown.model_dump(mode="json") | beside

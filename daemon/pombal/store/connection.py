@@ -1,0 +1,102 @@
+"""Opening the database: pragmas, migrations, and clear words for a file that is not what it should be."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from pombal.config.settings import RecorderSettings, StoreSettings
+from pombal.model.ids import new_ulid
+from pombal.store.schema import SCHEMA_VERSION, migrations
+
+
+class StoreError(Exception):
+    """The database cannot be used as it is; the text says why and what to do. Raised at start only."""
+
+
+def open_writer(path: Path, recorder: RecorderSettings, store: StoreSettings) -> sqlite3.Connection:
+    """The one connection that writes, its schema brought up to date. Raises StoreError.
+
+    Used in the writer thread alone, but opened before that exists, hence without sqlite3's own check of threads.
+    """
+    connection = _connect(path)
+    try:
+        _check_known(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA busy_timeout = {recorder.busy_timeout_ms}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {store.wal_checkpoint_pages}")
+        connection.execute("PRAGMA cache_size = -65536")
+        migrate(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(_advice(path, error)) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path, busy_timeout_ms: int) -> sqlite3.Connection:
+    """A connection that cannot write, whatever it is asked."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
+    return connection
+
+
+def migrate(connection: sqlite3.Connection) -> list[str]:
+    """Apply what is missing, and name the event log if it has no name yet. Returns the migrations applied."""
+    database = Database(connection)
+    pending = [migration.name for migration in migrations.pending(database)]
+    migrations.apply(database)
+    connection.execute("INSERT OR IGNORE INTO meta VALUES ('log_id', ?)", [new_ulid()])
+    return pending
+
+
+def log_id_of(connection: sqlite3.Connection) -> str:
+    """Under which name the event sequence of this database runs; a restore makes a new one."""
+    (log_id,) = connection.execute("SELECT value FROM meta WHERE key = 'log_id'").fetchone()
+    return str(log_id)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        # autocommit: every transaction of ours is begun and ended where one can see it
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise StoreError(_advice(path, error)) from error
+
+
+def _check_known(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that a newer Pombal has written: its rows may mean what this program does not know."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return
+    if "_sqlite_migrations" not in tables:
+        raise StoreError(f"{path} is a database, but not one of Pombal's; set [daemon] state_dir to another directory")
+    applied = {migration.name for migration in migrations.applied(Database(connection))}
+    known = {migration.name for migration in migrations._migrations}
+    if unknown := sorted(applied - known):
+        raise StoreError(
+            f"{path} was written by a newer Pombal (schema {SCHEMA_VERSION + len(unknown)}, this program knows "
+            f"{SCHEMA_VERSION}; unknown: {', '.join(unknown)}); install that version again, or restore an older backup"
+        )
+
+
+def _advice(path: Path, error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorname", "")
+    if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return (
+            f"{path} is damaged or no SQLite database ({error}); keep a copy of it and of its -wal file, then put the "
+            "newest backup in its place with `pombal db restore`"
+        )
+    if code.startswith("SQLITE_CANTOPEN"):
+        return f"{path} cannot be opened ({error}); does its directory exist, and may this user write there?"
+    if code.startswith(("SQLITE_READONLY", "SQLITE_PERM")):
+        return f"{path} cannot be written ({error}); check its owner, its mode and the mount"
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return f"{path} is locked by another program ({error}); end that program and start again"
+    return f"{path} cannot be used ({error})"

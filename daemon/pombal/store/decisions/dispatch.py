@@ -1,0 +1,81 @@
+"""Which decision belongs to which change, and what each must have read beforehand."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pombal.model import changes
+from pombal.model.changes import Change
+from pombal.model.message import Direction
+from pombal.store.decisions import housekeeping, inbound, outbound, sessions
+from pombal.store.workspace import Workspace
+
+DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
+    changes.CreateSession: sessions.create,
+    changes.UpdateSession: sessions.update,
+    changes.DeleteSession: sessions.delete,
+    changes.SetSessionState: sessions.set_state,
+    changes.CountSession: sessions.count,
+    changes.ShowCode: sessions.show_code,
+    changes.QueueMessage: outbound.queue,
+    changes.MarkDispatched: outbound.mark_dispatched,
+    changes.CancelMessage: outbound.cancel,
+    changes.ResendMessage: outbound.resend,
+    changes.MarkOverdue: outbound.mark_overdue,
+    changes.RecordMessage: inbound.record,
+    changes.Advance: inbound.advance,
+    changes.MarkRead: inbound.mark_read,
+    changes.EditMessage: inbound.edit,
+    changes.RevokeMessage: inbound.revoke,
+    changes.KeepRejected: inbound.keep_rejected,
+    changes.FailQueue: housekeeping.fail_queue,
+    changes.PruneEvents: housekeeping.prune_events,
+    changes.ClearCodes: housekeeping.clear_codes,
+    changes.PruneRollups: housekeeping.prune_rollups,
+    changes.PurgeMessages: housekeeping.purge_messages,
+    changes.PutMedia: housekeeping.put_media,
+}
+
+
+def decide(change: Change, space: Workspace) -> Any:
+    """Carry change out on the workspace; its answer, as changes.py names it. Raises PombalError for a refusal."""
+    return DECISIONS[type(change)](change, space)
+
+
+def load_for(batch: Iterable[Change], space: Workspace) -> None:
+    """Read everything that batch will ask for."""
+    session_keys: set[int] = set()
+    message_rows: set[int] = set()
+    link_keys: set[tuple[int, str]] = set()
+    id_keys: set[tuple[int, str, str]] = set()
+    media: set[str] = set()
+    for change in batch:
+        session_key = getattr(change, "session_key", None)
+        if session_key is not None:
+            session_keys.add(session_key)
+        match change:
+            case changes.MarkDispatched() | changes.MarkOverdue():
+                message_rows.update(change.message_ids)
+            case changes.QueueMessage():
+                id_keys.update(_named_by(change))
+                if change.content and "media" in change.content:
+                    media.add(change.content["media"]["sha256"])
+            case changes.CancelMessage() | changes.ResendMessage():
+                id_keys.add((change.session_key, change.message_id, Direction.OUTBOUND))
+            case changes.MarkRead():
+                id_keys.update((change.session_key, name, Direction.INBOUND) for name in change.message_ids)
+            case changes.RecordMessage():
+                link_keys.add((change.session_key, change.link_id))
+                if change.quoted_link_id:
+                    link_keys.add((change.session_key, change.quoted_link_id))
+            case changes.Advance() | changes.EditMessage() | changes.RevokeMessage():
+                link_keys.add((change.session_key, change.link_id))
+    space.load(session_keys, message_rows, link_keys, id_keys, media)
+
+
+def _named_by(change: changes.QueueMessage) -> Iterable[tuple[int, str, str]]:
+    """The message itself, what it quotes and what it reacts to."""
+    yield change.session_key, change.message_id, Direction.OUTBOUND
+    reaction = (change.content or {}).get("reaction")
+    for named in (change.quoted_message_id, reaction and reaction.get("message_id")):
+        if named:
+            yield from ((change.session_key, named, direction) for direction in Direction)

@@ -1,0 +1,82 @@
+"""Changes over whole tables, in slices: queues given up, events and rollups forgotten, codes emptied."""
+
+from pombal.model import changes
+from pombal.model.message import MessageStatus
+from pombal.model.message_status import Step
+from pombal.store.decisions.outbound import take_step
+from pombal.store.rows import packed, unpacked
+from pombal.store.workspace import Workspace
+
+
+def fail_queue(change: changes.FailQueue, space: Workspace) -> int:
+    """Fail what waits (of one session, or of all), oldest first; or call uncertain what was dispatched."""
+    space.flush()
+    conditions, parameters = ["status = 'queued'"], list[int]()
+    if change.session_key is not None:
+        conditions.append("session_key = ?")
+        parameters.append(change.session_key)
+    if change.queued_before_ms is not None:
+        conditions.append("queued_at < ?")
+        parameters.append(change.queued_before_ms)
+    if change.only_dispatched:
+        conditions.append("dispatched_at IS NOT NULL")
+    sql = (
+        f"SELECT json_group_array(id) FROM (SELECT id FROM messages WHERE {' AND '.join(conditions)} "
+        "ORDER BY id LIMIT ?)"
+    )
+    ids: list[int] = unpacked(space.connection, sql, [*parameters, change.limit])  # type: ignore[assignment]
+    space.load(session_keys=(), message_rows=ids, link_keys=(), id_keys=(), media=())
+    status = MessageStatus.UNCERTAIN if change.only_dispatched else MessageStatus.FAILED
+    for row_id in ids:
+        at_ms = space.clock.resolve_ms(row_id, change.at)
+        take_step(space, space.messages[row_id], Step(status, at_ms, change.error_kind, change.error_detail))
+    return len(ids)
+
+
+def prune_events(change: changes.PruneEvents, space: Workspace) -> int:
+    """Forget the oldest events. The newest always stays, so that the log can say where it ends."""
+    cursor = space.connection.execute(
+        "DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?) AND at_ms < ? "
+        "AND seq < (SELECT max(seq) FROM events)",
+        [change.limit, change.before_ms],
+    )
+    return cursor.rowcount
+
+
+def clear_codes(change: changes.ClearCodes, space: Workspace) -> int:
+    cursor = space.connection.execute(
+        "UPDATE events SET data = json_set(data, '$.code', NULL) WHERE type IN ('session.qr', 'session.pair_code') "
+        "AND data->>'code' IS NOT NULL AND data->>'expires_at' <= ?",
+        [change.at.wall_ms],
+    )
+    return cursor.rowcount
+
+
+def prune_rollups(change: changes.PruneRollups, space: Workspace) -> int:
+    removed = 0
+    for table in ("latency_rollups", "latency_histograms"):
+        cursor = space.connection.execute(
+            f"DELETE FROM {table} WHERE session_key IN (SELECT value FROM json_each(?)) AND span_s = 60 "
+            "AND starts_at < ?",
+            [packed(change.session_keys), change.before_ms],
+        )
+        removed += cursor.rowcount
+    return removed
+
+
+def purge_messages(change: changes.PurgeMessages, space: Workspace) -> int:
+    space.flush()
+    cursor = space.connection.execute(
+        "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE session_key = ? LIMIT ?)",
+        [change.session_key, change.limit],
+    )
+    space.forget_messages()
+    return cursor.rowcount
+
+
+def put_media(change: changes.PutMedia, space: Workspace) -> None:
+    space.connection.execute(
+        "INSERT OR IGNORE INTO media (sha256, size_bytes, created_at) VALUES (?, ?, ?)",
+        [change.sha256, change.size_bytes, change.at.wall_ms],
+    )
+    space.media[change.sha256] = change.size_bytes

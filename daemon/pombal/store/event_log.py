@@ -1,0 +1,94 @@
+"""Reading the event log: pages of events as they are shown, and where the log begins and ends."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from pombal.model.events import Event, show_event
+from pombal.store import statements
+from pombal.store.rows import EVENT_COLUMNS, event_row, json_row, packed, unpacked
+from pombal.store.session_queries import sessions_by_keys
+
+
+@dataclass(frozen=True, slots=True)
+class LogBounds:
+    """The first and the last event that the log still has, and the last it ever had (0: never any)."""
+
+    first_seq: int
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events in order, and up to where the log was read: beyond the last event where a filter left others out."""
+
+    events: list[Event]
+    read_to: int
+    bounds: LogBounds
+
+
+def log_bounds(connection: sqlite3.Connection) -> LogBounds:
+    (first,) = connection.execute("SELECT min(seq) FROM events").fetchone()
+    last = last_seq(connection)
+    return LogBounds(first if first is not None else last + 1, last)
+
+
+def last_seq(connection: sqlite3.Connection) -> int:
+    """The sequence of the snapshot that is being read, whatever has been pruned."""
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return int(found[0]) if found else 0
+
+
+def events_after(
+    connection: sqlite3.Connection,
+    after: int,
+    limit: int,
+    now_ms: int,
+    session_keys: frozenset[int] | None = None,
+    types: frozenset[str] | None = None,
+) -> EventPage:
+    """The next events past ``after``, at most limit of them, of these sessions and types where given."""
+    bounds = log_bounds(connection)
+    events = _page(connection, after, limit, now_ms, session_keys, types, newest=False)
+    read_to = events[-1].seq if len(events) == limit else bounds.last_seq
+    return EventPage(events, max(after, read_to), bounds)
+
+
+def newest_events(
+    connection: sqlite3.Connection,
+    limit: int,
+    now_ms: int,
+    session_keys: frozenset[int] | None = None,
+    types: frozenset[str] | None = None,
+) -> EventPage:
+    """The newest page, oldest of it first."""
+    bounds = log_bounds(connection)
+    return EventPage(_page(connection, 0, limit, now_ms, session_keys, types, newest=True), bounds.last_seq, bounds)
+
+
+def _page(
+    connection: sqlite3.Connection,
+    after: int,
+    limit: int,
+    now_ms: int,
+    session_keys: frozenset[int] | None,
+    types: frozenset[str] | None,
+    *,
+    newest: bool,
+) -> list[Event]:
+    conditions, parameters = ["e.seq > ?"], list[object]([after])
+    if session_keys is not None:
+        conditions.append("e.session_key IN (SELECT value FROM json_each(?))")
+        parameters.append(packed(session_keys))
+    if types is not None:
+        conditions.append("e.type IN (SELECT value FROM json_each(?))")
+        parameters.append(packed(types))
+    page = (
+        f"SELECT e.* FROM events AS e WHERE {' AND '.join(conditions)} "
+        f"ORDER BY e.seq {'DESC' if newest else 'ASC'} LIMIT ?"
+    )
+    sql = f"SELECT json_group_array({json_row(EVENT_COLUMNS, 'e')}) FROM ({page}) AS e"
+    rows = sorted(map(event_row, unpacked(connection, sql, [*parameters, limit])), key=lambda row: row.seq)
+    sessions = sessions_by_keys(connection, {row.session_key for row in rows})
+    wanted = {row.message for row in rows if row.message is not None}
+    messages = {message.id: message for message in statements.messages_by_row(connection, wanted)}
+    return [show_event(row, sessions[row.session_key], messages.get(row.message or 0), now_ms) for row in rows]

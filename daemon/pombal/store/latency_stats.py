@@ -1,0 +1,160 @@
+"""Latency statistics from the rollups, in time that depends on the range asked for and not on how much was sent in it."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pombal.model.latency import PERCENTILES, Measure, percentile
+from pombal.store.rollups import EVERY_SESSION, SPANS_S
+from pombal.store.rows import packed, unpacked
+
+DAY_MS = 86_400_000
+MINUTES_KEPT_MS = 7 * DAY_MS
+
+
+@dataclass(slots=True)
+class Sums:
+    """One measure over a range."""
+
+    messages: int = 0
+    measured: int = 0
+    late: int = 0
+    sum_ms: int = 0
+    max_ms: int = 0
+
+    @property
+    def average_ms(self) -> float | None:
+        return round(self.sum_ms / self.measured, 3) if self.measured else None
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyStats:
+    """What was measured between two instants (epoch ms; until is excluded), widened to whole minutes or hours."""
+
+    since_ms: int
+    until_ms: int
+    sums: dict[Measure, Sums]
+    percentiles: dict[Measure, dict[str, float | None]]
+
+
+def widen(since_ms: int, until_ms: int, now_ms: int) -> tuple[int, int]:
+    """The range in whole spans: minutes within the last seven days, hours before."""
+    fine_from = now_ms - MINUTES_KEPT_MS
+    return _floor(since_ms, _unit(since_ms, fine_from)), _ceil(until_ms, _unit(until_ms, fine_from))
+
+
+def _unit(at_ms: int, fine_from_ms: int) -> int:
+    return 60_000 if at_ms >= fine_from_ms else 3_600_000
+
+
+def _floor(at_ms: int, unit_ms: int) -> int:
+    return at_ms - at_ms % unit_ms
+
+
+def _ceil(at_ms: int, unit_ms: int) -> int:
+    return -(-at_ms // unit_ms) * unit_ms
+
+
+def cover(since_ms: int, until_ms: int) -> Iterator[tuple[int, int, int]]:
+    """[since, until) as few runs of whole days, hours and minutes: (span in seconds, from, to)."""
+    yield from _cover(since_ms, until_ms, sorted(SPANS_S, reverse=True))
+
+
+def _cover(since_ms: int, until_ms: int, spans_s: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    if since_ms >= until_ms:
+        return
+    span_s, *finer = spans_s
+    start, end = _ceil(since_ms, span_s * 1000), _floor(until_ms, span_s * 1000)
+    if start >= end:
+        yield from _cover(since_ms, until_ms, finer)
+        return
+    if finer:
+        yield from _cover(since_ms, start, finer)
+    yield span_s, start, end
+    if finer:
+        yield from _cover(end, until_ms, finer)
+
+
+def latency_stats(
+    connection: sqlite3.Connection,
+    session_keys: Sequence[int] | None,
+    directions: Sequence[str],
+    since_ms: int | None,
+    until_ms: int,
+    now_ms: int,
+) -> LatencyStats:
+    """Statistics of these sessions (None: all), from the beginning of what is known where since is None."""
+    keys = [EVERY_SESSION] if session_keys is None else list(session_keys)
+    since, until = widen(_first_day(connection, keys, until_ms) if since_ms is None else since_ms, until_ms, now_ms)
+    measures = [measure for measure in Measure if _direction_of(measure) in directions]
+    sums = {measure: Sums() for measure in measures}
+    buckets: dict[Measure, dict[int, int]] = {measure: defaultdict(int) for measure in measures}
+    for span_s, start, end in cover(since, until):
+        _add_sums(connection, keys, (span_s, start, end), sums)
+        _add_buckets(connection, keys, (span_s, start, end), buckets)
+    return LatencyStats(
+        since,
+        until,
+        sums,
+        {measure: _percentiles(buckets[measure], sums[measure].max_ms) for measure in measures},
+    )
+
+
+def _direction_of(measure: Measure) -> str:
+    return "inbound" if measure == Measure.INBOUND else "outbound"
+
+
+def _first_day(connection: sqlite3.Connection, keys: list[int], until_ms: int) -> int:
+    firsts = [
+        connection.execute(
+            "SELECT min(starts_at) FROM latency_rollups WHERE session_key = ? AND span_s = 86400", [key]
+        ).fetchone()[0]
+        for key in keys
+    ]
+    return min((first for first in firsts if first is not None), default=until_ms)
+
+
+_IN_RANGE = (
+    "session_key IN (SELECT value FROM json_each(?)) AND span_s = ? AND starts_at >= ? AND starts_at < ? GROUP BY "
+)
+
+
+def _add_sums(
+    connection: sqlite3.Connection, keys: list[int], run: tuple[int, int, int], sums: dict[Measure, Sums]
+) -> None:
+    sql = f"""
+        SELECT json_group_array(json_array(measure, messages, measured, late, sum_ms, max_ms)) FROM (
+            SELECT measure, sum(messages) AS messages, sum(measured) AS measured, sum(late) AS late,
+                sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms
+            FROM latency_rollups WHERE {_IN_RANGE} measure)
+    """
+    for measure, messages, measured, late, sum_ms, max_ms in unpacked(connection, sql, [packed(keys), *run]):
+        if (known := sums.get(Measure(measure))) is not None:
+            known.messages += messages
+            known.measured += measured
+            known.late += late
+            known.sum_ms += sum_ms
+            known.max_ms = max(known.max_ms, max_ms)
+
+
+def _add_buckets(
+    connection: sqlite3.Connection,
+    keys: list[int],
+    run: tuple[int, int, int],
+    buckets: dict[Measure, dict[int, int]],
+) -> None:
+    sql = f"""
+        SELECT json_group_array(json_array(measure, bucket, count)) FROM (
+            SELECT measure, bucket, sum(count) AS count
+            FROM latency_histograms WHERE {_IN_RANGE} measure, bucket)
+    """
+    for measure, bucket, count in unpacked(connection, sql, [packed(keys), *run]):
+        if (known := buckets.get(Measure(measure))) is not None:
+            known[bucket] += count
+
+
+def _percentiles(buckets: dict[int, int], max_ms: int) -> dict[str, float | None]:
+    pairs = list(buckets.items())
+    shown = {name: percentile(pairs, fraction, max_ms) for name, fraction in PERCENTILES.items()}
+    return shown | {"max": float(max_ms) if pairs else None}

@@ -1,0 +1,97 @@
+"""Rows on their way to SQLite and back, whole batches as one JSON text.
+
+Python's sqlite3 gives the interpreter lock away and takes it back at every row. Beside a busy event loop each taking
+back costs a turn of the loop, and a writer that fetches or inserts row by row falls to a few hundred rows a second.
+One statement that reads its rows from json_each(?), or answers with one json_group_array, crosses that gate once.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from pombal.model.events import EventRow, EventType
+from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
+from pombal.model.session import LinkKind, SessionRow
+from pombal.model.session_state import Reason, SessionStatus
+
+MESSAGE_COLUMNS = tuple(field.name for field in fields(MessageRow))
+SESSION_COLUMNS = tuple(field.name for field in fields(SessionRow))
+EVENT_COLUMNS = tuple(field.name for field in fields(EventRow))
+
+
+def packed(rows: Iterable[Any]) -> str:
+    """Rows as one JSON text for json_each(?)."""
+    return to_json(list(rows)).decode()
+
+
+def json_row(columns: Sequence[str], table: str = "") -> str:
+    """The SQL expression that makes one JSON array of a row's columns."""
+    prefix = f"{table}." if table else ""
+    return f"json_array({', '.join(prefix + column for column in columns)})"
+
+
+def unpacked(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[list[Any]]:
+    """The rows of a statement that selects one json_group_array."""
+    (text,) = connection.execute(sql, parameters).fetchone()
+    rows: list[list[Any]] = from_json(text)
+    return rows
+
+
+def values_of(columns: Sequence[str]) -> str:
+    """The SELECT list that takes a packed row apart again: value->>0, value->>1, …"""
+    return ", ".join(f"value->>{place}" for place in range(len(columns)))
+
+
+def message_values(row: MessageRow) -> list[Any]:
+    values = [getattr(row, column) for column in MESSAGE_COLUMNS]
+    if row.content is not None:
+        values[_CONTENT] = to_json(row.content).decode()
+    return values
+
+
+def message_row(values: list[Any]) -> MessageRow:
+    row = MessageRow(**dict(zip(MESSAGE_COLUMNS, values, strict=True)))
+    row.direction = Direction(row.direction)
+    row.origin = Origin(row.origin)
+    row.message_type = MessageType(row.message_type)
+    row.status = MessageStatus(row.status)
+    row.offline = bool(row.offline)
+    row.overdue = bool(row.overdue)
+    if row.is_latency_acceptable is not None:
+        row.is_latency_acceptable = bool(row.is_latency_acceptable)
+    if row.content is not None:
+        row.content = from_json(row.content)  # type: ignore[arg-type]  # a text, until here
+    return row
+
+
+def session_values(row: SessionRow) -> list[Any]:
+    values = [getattr(row, column) for column in SESSION_COLUMNS]
+    values[_SETTINGS] = to_json(row.settings).decode()
+    return values
+
+
+def session_row(values: Sequence[Any]) -> SessionRow:
+    row = SessionRow(**dict(zip(SESSION_COLUMNS, values, strict=True)))
+    row.link = LinkKind(row.link)
+    row.status = SessionStatus(row.status)
+    row.status_reason = None if row.status_reason is None else Reason(row.status_reason)
+    row.is_active = bool(row.is_active)
+    row.settings = from_json(row.settings)  # type: ignore[arg-type]  # a text, until here
+    return row
+
+
+def event_values(row: EventRow) -> list[Any]:
+    data = None if row.data is None else to_json(row.data).decode()
+    return [row.seq, row.type, row.session_key, row.at_ms, row.message, data]
+
+
+def event_row(values: Sequence[Any]) -> EventRow:
+    seq, kind, session_key, at_ms, message, data = values
+    return EventRow(seq, EventType(kind), session_key, at_ms, message, None if data is None else from_json(data))
+
+
+_CONTENT = MESSAGE_COLUMNS.index("content")
+_SETTINGS = SESSION_COLUMNS.index("settings")

@@ -1,0 +1,210 @@
+"""The schema, as migrations: what is applied is written down in the database, and never edited here afterwards."""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("pombal")
+
+# Everything is STRICT: a wrong type is refused by the database itself and ends up in `rejected`, not in a report.
+
+
+@migrations()
+def m0001_sessions(db: Database) -> None:
+    db.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID")
+    db.execute(
+        """
+        CREATE TABLE sessions (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            link TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL,
+            settings TEXT NOT NULL,
+            is_active INTEGER NOT NULL,
+            status TEXT NOT NULL,
+            status_reason TEXT,
+            status_until INTEGER,
+            identity TEXT,
+            device_name TEXT,
+            phone_number TEXT,
+            connected_at INTEGER,
+            disconnected_at INTEGER,
+            last_activity_at INTEGER,
+            total_messages_sent INTEGER NOT NULL,
+            total_messages_received INTEGER NOT NULL,
+            total_messages_failed INTEGER NOT NULL,
+            error_count INTEGER NOT NULL,
+            restart_count INTEGER NOT NULL,
+            last_error TEXT,
+            deleted_at INTEGER
+        ) STRICT
+        """
+    )
+    db.execute("CREATE UNIQUE INDEX sessions_by_name ON sessions (name) WHERE deleted_at IS NULL")
+    db.execute("CREATE INDEX sessions_by_owner ON sessions (owner)")
+
+
+@migrations()
+def m0002_messages(db: Database) -> None:
+    db.execute(
+        """
+        CREATE TABLE messages (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            session_key INTEGER NOT NULL,
+            message_id TEXT NOT NULL,
+            link_id TEXT NOT NULL,
+            direction TEXT NOT NULL,
+            origin TEXT NOT NULL,
+            message_type TEXT NOT NULL,
+            chat_id TEXT NOT NULL,
+            status TEXT NOT NULL,
+            happened_at INTEGER NOT NULL,
+            participant TEXT NOT NULL,
+            contact_number TEXT,
+            contact_lid TEXT,
+            contact_name TEXT,
+            text_content TEXT,
+            content TEXT,
+            quoted_message_id TEXT,
+            error_kind TEXT,
+            error_detail TEXT,
+            offline INTEGER NOT NULL,
+            overdue INTEGER NOT NULL,
+            queued_at INTEGER,
+            dispatched_at INTEGER,
+            sent_at INTEGER,
+            delivered_at INTEGER,
+            read_at INTEGER,
+            failed_at INTEGER,
+            received_at INTEGER,
+            total_latency_ms INTEGER,
+            is_latency_acceptable INTEGER,
+            content_hash TEXT
+        ) STRICT
+        """
+    )
+    for index in (
+        # What makes a message one message, and where receipts find it.
+        "UNIQUE INDEX messages_by_link_id ON messages (session_key, link_id, chat_id, participant)",
+        # The idempotency key of sends.
+        "UNIQUE INDEX messages_by_message_id ON messages (session_key, message_id, direction)",
+        # Every list is newest first by id, which each index carries as its last column.
+        "INDEX messages_by_session ON messages (session_key)",
+        "INDEX messages_by_chat ON messages (chat_id)",
+        "INDEX messages_by_contact ON messages (contact_number) WHERE contact_number IS NOT NULL",
+        "INDEX messages_by_status ON messages (status)",
+        "INDEX messages_by_direction ON messages (direction)",
+        # Nearly everything is a live text: such a list is short of the table's own order, and needs no index.
+        "INDEX messages_by_type ON messages (message_type) WHERE message_type <> 'text'",
+        "INDEX messages_by_origin ON messages (origin) WHERE origin <> 'api'",
+        "INDEX messages_by_time ON messages (happened_at)",
+        # A constant first column leaves the order by id: the slow ones, newest first, of any threshold from a second up.
+        "INDEX messages_slow ON messages (offline) WHERE total_latency_ms >= 1000 AND offline = 0",
+        # The outbox: a queue is read and counted without its history.
+        "INDEX messages_queued ON messages (session_key, queued_at) WHERE status = 'queued'",
+    ):
+        db.execute(f"CREATE {index}")
+
+
+@migrations()
+def m0003_search(db: Database) -> None:
+    db.execute(
+        """
+        CREATE VIRTUAL TABLE messages_search USING fts5 (
+            text_content, contact_number, contact_name,
+            content = 'messages', content_rowid = 'id', tokenize = "unicode61 remove_diacritics 2"
+        )
+        """
+    )
+    old = "'delete', old.id, old.text_content, old.contact_number, old.contact_name"
+    forget = (
+        "INSERT INTO messages_search (messages_search, rowid, text_content, contact_number, contact_name) "
+        f"VALUES ({old});"
+    )
+    learn = (
+        "INSERT INTO messages_search (rowid, text_content, contact_number, contact_name) "
+        "VALUES (new.id, new.text_content, new.contact_number, new.contact_name);"
+    )
+    columns = "text_content, contact_number, contact_name"
+    db.execute(f"CREATE TRIGGER messages_search_insert AFTER INSERT ON messages BEGIN {learn} END")
+    db.execute(f"CREATE TRIGGER messages_search_delete AFTER DELETE ON messages BEGIN {forget} END")
+    db.execute(
+        f"CREATE TRIGGER messages_search_update AFTER UPDATE OF {columns} ON messages BEGIN {forget} {learn} END"
+    )
+
+
+@migrations()
+def m0004_events(db: Database) -> None:
+    db.execute(
+        """
+        CREATE TABLE events (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            type TEXT NOT NULL,
+            session_key INTEGER NOT NULL,
+            at_ms INTEGER NOT NULL,
+            message INTEGER,
+            data TEXT
+        ) STRICT
+        """
+    )
+    # For emptying codes that have expired, and for nothing else: readers go by seq.
+    db.execute("CREATE INDEX events_with_code ON events (at_ms) WHERE type IN ('session.qr', 'session.pair_code')")
+
+
+@migrations()
+def m0005_latency(db: Database) -> None:
+    # One row a session (0: all of them), span (a minute, an hour, a day) and measure; see rollups.py.
+    db.execute(
+        """
+        CREATE TABLE latency_rollups (
+            session_key INTEGER NOT NULL,
+            span_s INTEGER NOT NULL,
+            starts_at INTEGER NOT NULL,
+            measure TEXT NOT NULL,
+            messages INTEGER NOT NULL,
+            measured INTEGER NOT NULL,
+            late INTEGER NOT NULL,
+            sum_ms INTEGER NOT NULL,
+            max_ms INTEGER NOT NULL,
+            PRIMARY KEY (session_key, span_s, starts_at, measure)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE latency_histograms (
+            session_key INTEGER NOT NULL,
+            span_s INTEGER NOT NULL,
+            starts_at INTEGER NOT NULL,
+            measure TEXT NOT NULL,
+            bucket INTEGER NOT NULL,
+            count INTEGER NOT NULL,
+            PRIMARY KEY (session_key, span_s, starts_at, measure, bucket)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+@migrations()
+def m0006_media_and_rejected(db: Database) -> None:
+    db.execute(
+        "CREATE TABLE media (sha256 TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, created_at INTEGER NOT NULL) "
+        "STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        """
+        CREATE TABLE rejected (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            at_ms INTEGER NOT NULL,
+            session_key INTEGER,
+            source TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            raw TEXT NOT NULL
+        ) STRICT
+        """
+    )
+
+
+SCHEMA_VERSION = len(migrations._migrations)
+"""How many migrations this program knows; a database with one that it does not know is newer than the program."""

@@ -1,0 +1,184 @@
+"""The workspace of one transaction: what it has read, what it will write, and what it will tell.
+
+Changes are decided one after the other on the rows held here, so a message that is queued, dispatched and sent within
+one transaction is read once and written once. Nothing reaches SQLite before ``flush``.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pombal.model.clock import Clock, ClockHistory, Stamp
+from pombal.model.events import EventRow, EventType
+from pombal.model.message import Direction, MessageRow
+from pombal.model.session import SessionRow
+from pombal.store import statements
+from pombal.store.rollups import RollupDeltas
+
+LinkKey = tuple[int, str]
+IdKey = tuple[int, str, str]
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the writer alone hands out; read again from the database after a transaction that failed."""
+
+    next_message: int
+    next_seq: int
+
+
+@dataclass(slots=True)
+class Written:
+    """An event with the rows it speaks of, as they were at its commit."""
+
+    row: EventRow
+    session: SessionRow
+    message: MessageRow | None
+
+
+@dataclass(slots=True)
+class Workspace:
+    connection: sqlite3.Connection
+    counters: Counters
+    now: Clock
+    clock: ClockHistory
+    acceptable_ms: int
+    sessions: dict[int, SessionRow]  # outlives the transaction: only the writer changes sessions
+    messages: dict[int, MessageRow] = field(default_factory=dict)
+    media: dict[str, int] = field(default_factory=dict)
+    events: list[Written] = field(default_factory=list)
+    completed: list[tuple[SessionRow, MessageRow | None, MessageRow]] = field(default_factory=list)
+    rejected: int = 0
+    _by_link: dict[LinkKey, list[int]] = field(default_factory=dict)
+    _by_id: dict[IdKey, int] = field(default_factory=dict)
+    _new: set[int] = field(default_factory=set)
+    _progressed: set[int] = field(default_factory=set)
+    _rewritten: set[int] = field(default_factory=set)
+    _dirty_sessions: set[int] = field(default_factory=set)
+    _unwritten_events: list[EventRow] = field(default_factory=list)
+    _rollups: RollupDeltas = field(default_factory=RollupDeltas)
+
+    # Reading
+
+    def load(
+        self,
+        session_keys: Iterable[int],
+        message_rows: Iterable[int],
+        link_keys: Iterable[LinkKey],
+        id_keys: Iterable[IdKey],
+        media: Iterable[str],
+    ) -> None:
+        """Read everything that the changes of this transaction will ask for, in one statement a kind."""
+        self.load_sessions({key for key in session_keys if key not in self.sessions})
+        self._hold(statements.messages_by_row(self.connection, set(message_rows) - self.messages.keys()))
+        self._hold(statements.messages_by_link(self.connection, set(link_keys)))
+        self._hold(statements.messages_by_message_id(self.connection, set(id_keys)))
+        self.media |= statements.known_media(self.connection, set(media))
+        self.load_sessions({row.session_key for row in self.messages.values()} - self.sessions.keys())
+
+    def load_sessions(self, keys: set[int]) -> None:
+        for row in statements.sessions_by_key(self.connection, keys):
+            self.sessions[row.key] = row
+
+    def _hold(self, rows: Iterable[MessageRow]) -> None:
+        for row in rows:
+            if row.id not in self.messages:
+                self._index(row)
+
+    def _index(self, row: MessageRow) -> None:
+        self.messages[row.id] = row
+        self._by_link.setdefault((row.session_key, row.link_id), []).append(row.id)
+        self._by_id[row.session_key, row.message_id, row.direction] = row.id
+
+    def session(self, key: int) -> SessionRow:
+        return self.sessions[key]
+
+    def by_link(self, session_key: int, link_id: str, direction: Direction | None = None) -> list[MessageRow]:
+        """Messages under one of WhatsApp's ids; more than one only where chats share it."""
+        rows = (self.messages[row_id] for row_id in self._by_link.get((session_key, link_id), ()))
+        return [row for row in rows if direction is None or row.direction == direction]
+
+    def by_message_id(self, session_key: int, message_id: str, direction: Direction) -> MessageRow | None:
+        row_id = self._by_id.get((session_key, message_id, direction))
+        return None if row_id is None else self.messages[row_id]
+
+    # Writing
+
+    def insert(self, row: MessageRow) -> None:
+        self._index(row)
+        self._new.add(row.id)
+        self._rollups.message(row)
+        self._learn(None, row)
+
+    def progress(self, before: MessageRow, after: MessageRow) -> None:
+        """A message's status or stamps changed."""
+        self.messages[after.id] = after
+        self._progressed.add(after.id)
+        self._learn(before, after)
+
+    def rewrite(self, after: MessageRow) -> None:
+        """A message's text, or what it is found by, changed."""
+        self.messages[after.id] = after
+        self._rewritten.add(after.id)
+
+    def requeue(self, before: MessageRow, after: MessageRow) -> None:
+        """A message starts again: it counts at the minute of its new queueing."""
+        self._rollups.message(before, -1)
+        self._rollups.message(after)
+        self.progress(before, after)
+        self.rewrite(after)
+
+    def reject(self, session_key: int | None, source: str, reason: str, raw: str, at_ms: int) -> None:
+        """Keep what could not be recorded, as it came, for a person to look at."""
+        self.connection.execute(
+            "INSERT INTO rejected (at_ms, session_key, source, reason, raw) VALUES (?, ?, ?, ?, ?)",
+            [at_ms, session_key, source, reason, raw],
+        )
+        self.rejected += 1
+
+    def forget_messages(self) -> None:
+        """Rows were removed under our hands: hold none of them any longer."""
+        self.messages.clear()
+        self._by_link.clear()
+        self._by_id.clear()
+
+    def shown(self, session: SessionRow) -> SessionRow:
+        """A copy to answer with: the row itself goes on changing."""
+        return replace(session)
+
+    def take_message_id(self, stamp: Stamp) -> int:
+        row_id = self.counters.next_message
+        self.counters.next_message += 1
+        self.clock.queued(row_id, stamp)
+        return row_id
+
+    def touch(self, session: SessionRow) -> None:
+        """The session's row was changed in place."""
+        self._dirty_sessions.add(session.key)
+
+    def tell(
+        self, kind: EventType, session: SessionRow, at_ms: int, message: MessageRow | None = None, **data: Any
+    ) -> None:
+        """Write an event into the log, in the transaction of the change that it tells."""
+        row = EventRow(self.counters.next_seq, kind, session.key, at_ms, message.id if message else None, data or None)
+        self.counters.next_seq += 1
+        self._unwritten_events.append(row)
+        # Message events need only the session's names; others show the whole row, which goes on changing.
+        self.events.append(Written(row, session if message else replace(session), message))
+
+    def flush(self) -> None:
+        """Write what is held, so that statements over whole tables see it too."""
+        rows = self.messages
+        statements.insert_messages(self.connection, [rows[i] for i in sorted(self._new)])
+        statements.update_progress(self.connection, [rows[i] for i in self._progressed - self._new])
+        statements.update_rewritten(self.connection, [rows[i] for i in self._rewritten - self._new])
+        statements.update_sessions(self.connection, [self.sessions[key] for key in self._dirty_sessions])
+        statements.insert_events(self.connection, self._unwritten_events)
+        self._rollups.write(self.connection)
+        self._new, self._progressed, self._rewritten, self._dirty_sessions = set(), set(), set(), set()
+        self._unwritten_events, self._rollups = [], RollupDeltas()
+
+    def _learn(self, before: MessageRow | None, after: MessageRow) -> None:
+        self._rollups.learnt(before, after)
+        self.completed.append((self.sessions[after.session_key], before, after))

@@ -1,0 +1,177 @@
+"""The writer: one thread, one connection, one transaction for everything that waits."""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic_core import to_json
+
+from pombal.model.changes import Change
+from pombal.model.clock import Clock, ClockHistory
+from pombal.model.errors import Kind, PombalError
+from pombal.model.message import MessageRow
+from pombal.model.session import SessionRow
+from pombal.store.decisions.dispatch import decide, load_for
+from pombal.store.workspace import Counters, Workspace, Written
+
+
+class StoreUnavailable(Exception):
+    """The transaction could not be carried out now (disk full, locked, read-only, I/O error) and changed nothing."""
+
+
+@dataclass(slots=True)
+class CommitReport:
+    """What a commit did: an answer a change, in order, and what it has to tell."""
+
+    answers: list[Any] = field(default_factory=list)
+    events: list[Written] = field(default_factory=list)
+    completed: list[tuple[SessionRow, MessageRow | None, MessageRow]] = field(default_factory=list)
+    rejected: int = 0
+    seconds: float = 0.0
+
+
+class Writer:
+    """Carries batches out. Not thread-safe: every call comes from the recorder's one thread.
+
+    A batch is one transaction. What the database refuses for good is found by trying each change alone, and kept raw in
+    ``rejected``; what it cannot do now raises StoreUnavailable, and the caller tries again.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, acceptable_ms: int) -> None:
+        self._connection = connection
+        self._now = clock
+        self.acceptable_ms = acceptable_ms
+        self._counters = self._read_counters()
+        self._clock_history = ClockHistory(self._counters.next_message)
+        self._sessions: dict[int, SessionRow] = {}
+
+    @property
+    def last_seq(self) -> int:
+        return self._counters.next_seq - 1
+
+    def commit(self, batch: Sequence[Change]) -> CommitReport:
+        """Carry batch out and commit it. Raises StoreUnavailable, having changed nothing."""
+        started = time.perf_counter()
+        try:
+            report = self._transaction(batch)
+        except StoreUnavailable:
+            raise
+        except Exception:  # a change that cannot be stored must not take the others with it
+            report = self._one_by_one(batch)
+        report.seconds = time.perf_counter() - started
+        return report
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log back into the database file, as far as readers allow."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _transaction(self, batch: Sequence[Change]) -> CommitReport:
+        before = replace(self._counters)
+        space = Workspace(
+            self._connection, self._counters, self._now, self._clock_history, self.acceptable_ms, self._sessions
+        )
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            load_for(batch, space)
+            answers = [self._answer(change, space) for change in batch]
+            space.flush()
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back(before)
+            if isinstance(error, sqlite3.Error) and is_passing(error):
+                raise StoreUnavailable(describe(error)) from error
+            raise
+        return CommitReport(answers, space.events, space.completed, space.rejected)
+
+    @staticmethod
+    def _answer(change: Change, space: Workspace) -> Any:
+        try:
+            return decide(change, space)
+        except PombalError as refusal:
+            return refusal
+
+    def _one_by_one(self, batch: Sequence[Change]) -> CommitReport:
+        whole = CommitReport()
+        for change in batch:
+            try:
+                report = self._transaction([change])
+            except StoreUnavailable:
+                if whole.answers:
+                    # What is committed cannot be tried again: keep this one, refused for now, out of the way.
+                    raise PartlyCommitted(whole) from None
+                raise
+            except Exception as error:
+                report = self._refuse(change, error)
+            whole.answers += report.answers
+            whole.events += report.events
+            whole.completed += report.completed
+            whole.rejected += report.rejected
+        return whole
+
+    def _refuse(self, change: Change, error: Exception) -> CommitReport:
+        """Write down what the database will never take, so that it is neither lost nor redelivered for ever."""
+        reason = f"{type(error).__name__}: {error}"
+        try:
+            self._connection.execute(
+                "INSERT INTO rejected (at_ms, session_key, source, reason, raw) VALUES (?, ?, ?, ?, ?)",
+                [
+                    change.at.wall_ms,
+                    getattr(change, "session_key", None),
+                    type(change).__name__,
+                    reason[:1000],
+                    to_json(change, serialize_unknown=True, inf_nan_mode="strings").decode(errors="replace"),
+                ],
+            )
+        except sqlite3.Error as unavailable:
+            raise StoreUnavailable(describe(unavailable)) from unavailable
+        refusal = PombalError(Kind.INVALID, f"the store refused this and keeps it among the rejected: {reason[:200]}")
+        return CommitReport([refusal], rejected=1)
+
+    def _roll_back(self, counters: Counters) -> None:
+        # What was handed out or held for the transaction is void with it.
+        self._sessions.clear()
+        self._counters = counters
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _read_counters(self) -> Counters:
+        counters = dict(self._connection.execute("SELECT name, seq FROM sqlite_sequence"))
+        return Counters(counters.get("messages", 0) + 1, counters.get("events", 0) + 1)
+
+
+class PartlyCommitted(Exception):
+    """The store became unavailable in the middle of a batch that was being tried change by change."""
+
+    def __init__(self, report: CommitReport) -> None:
+        super().__init__(f"{len(report.answers)} changes were committed")
+        self.report = report
+
+
+_PASSING = (
+    "SQLITE_FULL", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN",
+    "SQLITE_NOMEM", "SQLITE_PROTOCOL", "SQLITE_CORRUPT", "SQLITE_NOTADB",
+)  # fmt: skip
+
+
+def is_passing(error: sqlite3.Error) -> bool:
+    """Whether it is the store that fails, and not the row: what is asked may succeed once the store is well again."""
+    return getattr(error, "sqlite_errorname", "").startswith(_PASSING)
+
+
+def describe(error: sqlite3.Error) -> str:
+    """What is wrong with the store, in the words of health and of refusals."""
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_FULL"):
+        return "the disk is full"
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return "the database is locked by another program"
+    if name.startswith("SQLITE_READONLY"):
+        return "the database cannot be written (read-only)"
+    if name.startswith("SQLITE_IOERR"):
+        return f"the disk fails ({name})"
+    return str(error)
