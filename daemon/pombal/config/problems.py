@@ -59,6 +59,8 @@ def _problem(fault: ErrorDetails, key: tuple[str, ...]) -> str:
         return f"{dotted}: is missing"
     if fault["type"] == "model_type":
         return f"{dotted}: must be a table: write [{dotted}], and its keys below it"
+    if isinstance(fault["input"], dict):
+        return f"{dotted}: {_reason(fault)}"
     return f"{dotted}: {_reason(fault)}, not {_shown(fault['input'])}"
 
 

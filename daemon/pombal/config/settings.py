@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from pombal.config.bind import check_bind
 from pombal.model.session import LinkKind
 
 Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
@@ -54,6 +55,12 @@ class SessionSettings(Section):
     restart_backoff_max_s: Seconds = Field(30.0, description="Longest pause before a restart.")
     cooldown_s: Seconds = Field(300.0, description="How long a session in crash_loop rests before it is tried again.")
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.restart_backoff_min_s > self.restart_backoff_max_s:
+            raise ValueError("restart_backoff_min_s must not be above restart_backoff_max_s")
+        return self
+
 
 class LinkSettings(Section):
     reconnect_min_s: Seconds = Field(
@@ -64,6 +71,12 @@ class LinkSettings(Section):
     connect_timeout_s: Seconds = Field(60.0, description="How long opening a connection may take.")
     probe_after_s: Seconds = Field(20.0, description="Silence after which the link is asked for a sign of life.")
     probe_timeout_s: Seconds = Field(10.0, description="How long the answer may take before the link counts as lost.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.reconnect_min_s > self.reconnect_max_s:
+            raise ValueError("reconnect_min_s must not be above reconnect_max_s")
+        return self
 
 
 class OutboxSettings(Section):
@@ -114,7 +127,9 @@ class ControlSettings(Section):
 
 class HttpSettings(Section):
     enabled: bool = Field(True, description="Serve metrics and health over HTTP.")
-    bind: str = Field("127.0.0.1:8001", pattern=r"^.+:\d{1,5}$", description="Address and port; loopback by default.")
+    bind: Annotated[str, AfterValidator(check_bind)] = Field(
+        "127.0.0.1:8001", description="Address and port; loopback by default."
+    )
 
 
 class MetricsSettings(Section):
