@@ -2,11 +2,12 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import PlainSerializer, WithJsonSchema
+from pydantic import GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic_core import core_schema
 
-from pombal.model.errors import invalid
+from pombal.model.errors import PombalError, invalid
 
 AGE = re.compile(r"(\d{1,9})(ms|s|m|h|d|w)")
 AGE_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -42,9 +43,25 @@ def parse_time(text: str, now_ms: int) -> int:
     return max(0, elapsed // timedelta(milliseconds=1))
 
 
+class _FromText:
+    """Reads back what others were written. A union, so that an integer (every row of every page) stays in Rust."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        from_text = core_schema.no_info_after_validator_function(_parse_instant, core_schema.str_schema())
+        return core_schema.union_schema([core_schema.int_schema(strict=True), from_text], mode="left_to_right")
+
+
+def _parse_instant(text: str) -> int:
+    try:
+        return parse_time(text, 0)
+    except PombalError as error:
+        raise ValueError(error.message) from None
+
+
 # Milliseconds in the program, ISO 8601 as soon as it is written for others.
 Instant = Annotated[
     int,
+    _FromText(),
     PlainSerializer(iso, return_type=str, when_used="unless-none"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
