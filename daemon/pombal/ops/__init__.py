@@ -1,0 +1,1 @@
+"""What keeps the daemon watchable: metrics, logging, systemd's notification and watchdog, signals."""

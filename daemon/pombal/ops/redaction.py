@@ -1,0 +1,45 @@
+"""Nothing secret and no message text reaches a log, whatever somebody passes to the logger."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from structlog.typing import EventDict, WrappedLogger
+
+REDACTED = "[redacted]"
+MAX_DEPTH = 6
+
+_KEYS = frozenset({"code", "private_key", "api_key", "key_material"})
+_WORDS = frozenset(
+    {"token", "jwt", "authorization", "cookie", "secret", "password", "passphrase", "qr", "text", "caption"}
+)
+
+
+# What structlog itself passes from one processor to the next; a traceback has to stay one.
+_NOT_OURS = frozenset({"exc_info", "stack_info", "_record", "_from_structlog", "positional_args"})
+
+
+def redact(_: WrappedLogger, __: str, event_dict: EventDict) -> EventDict:
+    """A structlog processor: values under telling keys are replaced, in nested tables and lists too."""
+    for key, value in event_dict.items():
+        if key in _NOT_OURS:
+            continue
+        event_dict[key] = REDACTED if _is_telling(key) else _cleaned(value, MAX_DEPTH)
+    return event_dict
+
+
+@lru_cache(maxsize=1024)
+def _is_telling(key: str) -> bool:
+    """`token`, `access_token` and `text_content` are; `context` and `exit_code` are not."""
+    name = key.lower().replace("-", "_")
+    return name in _KEYS or name.endswith(("pair_code", "pairing_code")) or not _WORDS.isdisjoint(name.split("_"))
+
+
+def _cleaned(value: Any, depth: int) -> Any:
+    if isinstance(value, Mapping):
+        if not depth:
+            return REDACTED
+        return {key: REDACTED if _is_telling(str(key)) else _cleaned(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(item, depth - 1) for item in value] if depth else REDACTED
+    return value
