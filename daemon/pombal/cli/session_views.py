@@ -1,0 +1,116 @@
+"""How sessions look: tables, facts, and what an operator should do next."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from pombal.cli.latency import render_latency
+from pombal.cli.output import ago, columns, duration, facts, moment, percent, state, yes_no
+from pombal.model.session_state import ADVICE, SessionStatus
+
+
+def render_sessions(sessions: list[dict[str, Any]]) -> RenderableType:
+    headings = ["session", "status", "link", "number", "owner", "last activity>", "sent>", "received>", "failed>"]
+    return columns(
+        headings,
+        (
+            [
+                session["name"],
+                state(session["status"], session["status_reason"]),
+                session["link"],
+                session["phone_number"],
+                session["owner"],
+                ago(session["last_activity_at"]),
+                str(session["total_messages_sent"]),
+                str(session["total_messages_received"]),
+                str(session["total_messages_failed"]),
+            ]
+            for session in sessions
+        ),
+    )
+
+
+def render_state(session: dict[str, Any]) -> RenderableType:
+    """One line: the session, its state, and what to do about it."""
+    line = Text(f"{session['name']} is ").append(state(session["status"], session["status_reason"]))
+    return line.append(f": {advice}") if (advice := advice_for(session)) else line
+
+
+def advice_for(session: dict[str, Any]) -> str | None:
+    """What an operator does about a session's state; None where nothing is to be done."""
+    reason = session["status_reason"]
+    if session["status"] == SessionStatus.QRCODE:
+        return f"scan the QR code with `pombal session qr {session['name']}`"
+    return ADVICE.get(reason)
+
+
+def render_session(session: dict[str, Any]) -> RenderableType:
+    connected = session["is_connected"]
+    return facts(
+        [
+            ("session", session["name"]),
+            ("id", session["id"]),
+            ("owner", session["owner"]),
+            ("link", session["link"]),
+            ("status", state(session["status"], session["status_reason"])),
+            ("what to do", advice_for(session)),
+            ("until", moment(session["status_until"])),
+            ("wanted running", yes_no(session["is_active"])),
+            ("link alive", yes_no(session["link_alive"])),
+            ("last frame", _with_age(session["last_frame_at"])),
+            ("phone number", session["phone_number"]),
+            ("device name", session["device_name"]),
+            ("connected", _with_age(session["connected_at"]) if connected else None),
+            ("disconnected", None if connected else _with_age(session["disconnected_at"])),
+            ("last activity", _with_age(session["last_activity_at"])),
+            ("messages", _counts(session)),
+            ("errors", str(session["error_count"])),
+            ("restarts", str(session["restart_count"])),
+            ("last error", session["last_error"]),
+            ("created", moment(session["created_at"])),
+            ("updated", moment(session["updated_at"])),
+        ]
+    )
+
+
+def _with_age(at: str | None) -> str | None:
+    return None if at is None else f"{moment(at)} ({ago(at)} ago)"
+
+
+def _counts(session: dict[str, Any]) -> str:
+    sent, received, failed = (session[f"total_messages_{what}"] for what in ("sent", "received", "failed"))
+    return f"{sent} sent, {received} received, {failed} failed"
+
+
+def render_pair_code(result: dict[str, Any]) -> RenderableType:
+    return facts(
+        [
+            ("code", result["code"]),
+            ("valid until", moment(result["expires_at"])),
+            ("on the phone", "Settings, Linked devices, Link a device, Link with phone number instead"),
+        ]
+    )
+
+
+def render_deleted(result: dict[str, Any]) -> RenderableType:
+    return f"deleted; {result['messages_deleted']} messages went with it"
+
+
+def render_metrics(result: dict[str, Any]) -> RenderableType:
+    return Group(_metrics(result), "", render_latency(result["latency"]))
+
+
+def _metrics(result: dict[str, Any]) -> RenderableType:
+    return facts(
+        [
+            ("session", result["session"]),
+            ("status", state(result["status"])),
+            ("ready for", duration(result["uptime_seconds"])),
+            ("messages", _counts(result)),
+            ("error rate", percent(result["error_rate"])),
+            ("errors", str(result["error_count"])),
+            ("restarts", str(result["restart_count"])),
+            ("queued", str(result["outbox_depth"])),
+        ]
+    )
