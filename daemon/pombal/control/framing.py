@@ -14,7 +14,7 @@ class FrameTooLong(Exception):
 
 
 class LineReader:
-    """Lines end with LF; a CR before it is dropped, empty lines are skipped. What is left at the end of input is half a line.
+    """Lines end with LF; a CR before it is dropped, empty lines are skipped. What is left at the end is half a line.
 
     The buffer never holds more than one line of max_bytes beside what was received last.
     """
