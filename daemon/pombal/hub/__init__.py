@@ -1,0 +1,1 @@
+"""Committed events to whoever listens. A subscriber is a cursor over the event log, never a queue."""

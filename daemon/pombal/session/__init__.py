@@ -1,0 +1,1 @@
+"""Sessions: one supervised actor each, its outbox, and the registry of all of them."""

@@ -1,0 +1,199 @@
+"""The recorder actor: group commit without a timer.
+
+While one transaction is being written, what arrives waits; the next transaction takes all of it. So a batch grows by
+itself under load, and a lone message is committed at once.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+import trio
+
+from pombal.actors.backoff import Backoff
+from pombal.config.settings import RecorderSettings
+from pombal.model.changes import Asked, Change
+from pombal.model.errors import Kind, PombalError
+from pombal.store.writer import CommitReport, PartlyCommitted, StoreUnavailable
+
+log = structlog.get_logger()
+
+Answered = Callable[[Sequence[Any]], None]
+FIRST_RETRY_S = 0.05
+
+
+class Commits(Protocol):
+    """The store's side of the recorder: carries a batch out in its thread, or says why it cannot now."""
+
+    async def commit(self, batch: Sequence[Change]) -> CommitReport: ...
+
+
+@dataclass(slots=True)
+class _Submission:
+    """Changes that belong together; ``answered`` is called with all their answers once the last is committed."""
+
+    changes: Sequence[Change]
+    answered: Answered | None
+    answers: list[Any] = field(default_factory=list)
+
+    @property
+    def may_be_refused(self) -> bool:
+        return not self.answers and all(isinstance(change, Asked) for change in self.changes)
+
+    @property
+    def rest(self) -> Sequence[Change]:
+        return self.changes[len(self.answers) :]
+
+    def finish(self) -> None:
+        if self.answered is not None:
+            self.answered(self.answers)
+
+
+class Recorder:
+    """Takes changes in, in order; has them committed; then tells listeners, then whoever submitted them.
+
+    ``run`` is its actor. The channel and the batch in hand are the recorder's and not the actor's, so that a crash of
+    the actor loses nothing: the next one begins with the batch that was not finished.
+    """
+
+    def __init__(self, settings: RecorderSettings, store: Commits, on_commit: Callable[[CommitReport], None]) -> None:
+        self._settings = settings
+        self._store = store
+        self._on_commit = on_commit
+        self._inlet, self._outlet = trio.open_memory_channel[_Submission](settings.queue_capacity)
+        self._in_hand: list[_Submission] = []
+        self._is_closed = False
+        self._commit_seconds: deque[float] = deque(maxlen=512)
+        self.unavailable: str | None = None
+
+    @property
+    def queue_depth(self) -> int:
+        """Submissions that wait or are being committed."""
+        return self._outlet.statistics().current_buffer_used + len(self._in_hand)
+
+    @property
+    def commit_seconds_p99(self) -> float | None:
+        """Of the last 512 commits."""
+        ordered = sorted(self._commit_seconds)
+        return ordered[int(len(ordered) * 0.99)] if ordered else None
+
+    async def submit(self, changes: Sequence[Change], answered: Answered | None = None) -> None:
+        """Give changes their place in the commit order; waits while the queue is full.
+
+        answered is called once, after the commit, with an answer a change (a PombalError among them is a refusal); a
+        submission that could not be committed and may be refused gets `unavailable` for each. Raises PombalError:
+        unavailable at once for what may be refused while the store is down, shutting_down once closed.
+        """
+        submission = _Submission(changes, answered)
+        if self._is_closed:
+            raise PombalError(Kind.SHUTTING_DOWN, "the daemon is shutting down")
+        if self.unavailable is not None and submission.may_be_refused:
+            raise _unavailable(self.unavailable)
+        try:
+            self._inlet.send_nowait(submission)
+        except trio.WouldBlock:
+            try:
+                await self._inlet.send(submission)
+            except trio.ClosedResourceError:
+                raise PombalError(Kind.SHUTTING_DOWN, "the daemon is shutting down") from None
+
+    async def commit(self, change: Change) -> Any:
+        """The answer to one change, once it is committed. Raises PombalError where the answer is one."""
+        done, answers = trio.Event(), list[Any]()
+
+        def answered(given: Sequence[Any]) -> None:
+            answers.extend(given)
+            done.set()
+
+        await self.submit([change], answered)
+        await done.wait()
+        if isinstance(answers[0], PombalError):
+            raise answers[0]
+        return answers[0]
+
+    async def run(self) -> None:
+        """The actor: commits until it is closed and everything is on disk."""
+        while self._in_hand or not self._is_empty_for_good():
+            if not self._in_hand:
+                self._in_hand = await self._everything_that_waits()
+            await self._commit_in_hand()
+
+    def close(self) -> None:
+        """Take nothing more; ``run`` returns when the rest is committed."""
+        self._is_closed = True
+        self._inlet.close()
+
+    def _is_empty_for_good(self) -> bool:
+        return self._is_closed and self._outlet.statistics().current_buffer_used == 0
+
+    async def _everything_that_waits(self) -> list[_Submission]:
+        try:
+            batch = [await self._outlet.receive()]
+        except trio.EndOfChannel:
+            return []
+        rows = len(batch[0].changes)
+        while rows < self._settings.max_batch_rows:
+            try:
+                batch.append(self._outlet.receive_nowait())
+            except (trio.WouldBlock, trio.EndOfChannel):
+                break
+            rows += len(batch[-1].changes)
+        return batch
+
+    async def _commit_in_hand(self) -> None:
+        backoff = Backoff(FIRST_RETRY_S, self._settings.retry_max_s, _jitter)
+        while self._in_hand:
+            try:
+                self._committed(await self._store.commit([c for held in self._in_hand for c in held.rest]))
+            except PartlyCommitted as partly:
+                self._committed(partly.report)
+            except StoreUnavailable as error:
+                self._store_failed(str(error))
+                await trio.sleep(backoff.next_s())
+            else:
+                self._store_works()
+
+    def _committed(self, report: CommitReport) -> None:
+        answers = iter(report.answers)
+        for held in self._in_hand:
+            # zip would take one answer too many from the iterator when a submission is complete
+            for _ in held.rest:
+                if (answer := next(answers, _NOTHING)) is _NOTHING:
+                    break
+                held.answers.append(answer)
+        finished = [held for held in self._in_hand if not held.rest]
+        self._in_hand = [held for held in self._in_hand if held.rest]
+        self._commit_seconds.append(report.seconds)
+        try:
+            self._on_commit(report)
+        finally:  # who submitted must hear of it even when a listener crashes
+            for held in finished:
+                held.finish()
+
+    def _store_failed(self, reason: str) -> None:
+        if self.unavailable is None:
+            log.error("store unavailable", reason=reason, waiting=self.queue_depth)
+        self.unavailable = reason
+        refused = [held for held in self._in_hand if held.may_be_refused]
+        self._in_hand = [held for held in self._in_hand if not held.may_be_refused]
+        for held in refused:
+            held.answers = [_unavailable(reason)] * len(held.changes)
+            held.finish()
+
+    def _store_works(self) -> None:
+        if self.unavailable is not None:
+            log.info("store available again", waiting=self.queue_depth)
+            self.unavailable = None
+
+
+_NOTHING = object()
+_jitter = random.Random()  # noqa: S311  # spreads retries; nothing secret comes from it
+
+
+def _unavailable(reason: str) -> PombalError:
+    return PombalError(
+        Kind.UNAVAILABLE, f"nothing can be recorded now: {reason}; what was accepted before is safe, try again later"
+    )

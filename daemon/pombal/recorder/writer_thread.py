@@ -1,0 +1,96 @@
+"""The thread that owns the write connection, and the bridge to it from trio.
+
+A thread of its own and not one of trio's pool: a connection is used in one thread only, and a writer that hangs in the
+kernel must not keep the process from ending.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import trio
+
+from pombal.model.changes import Change
+from pombal.store.writer import CommitReport, Writer
+
+T = TypeVar("T")
+
+
+class _Job:
+    __slots__ = ("done", "error", "result", "work")
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.work = work
+        self.done = trio.Event()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class WriterThread:
+    """Runs one job at a time, in order. Start it inside trio; ``stop`` ends the thread after what waits."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._token = trio.lowlevel.current_trio_token()
+        self._busy_since: float | None = None
+        self._stopped = trio.Event()
+        self._thread = threading.Thread(target=self._run, name="pombal-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def busy_s(self) -> float:
+        """How long the thread has been at its present job; 0 while it is idle."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """The result of work, run in the thread. A cancelled caller leaves the job to finish unheard."""
+        job = _Job(work)
+        self._jobs.put(job)
+        await job.done.wait()
+        if job.error is not None:
+            raise job.error
+        result: T = job.result
+        return result
+
+    async def stop(self) -> None:
+        self._jobs.put(None)
+        await self._stopped.wait()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            self._busy_since = time.monotonic()
+            try:
+                job.result = job.work()
+            except BaseException as error:  # it belongs to whoever asked, in the other thread
+                job.error = error
+            self._busy_since = None
+            self._tell(job.done)
+        self._tell(self._stopped)
+
+    def _tell(self, event: trio.Event) -> None:
+        try:
+            self._token.run_sync_soon(event.set)
+        except trio.RunFinishedError:
+            # The loop ended without waiting for us (a second SIGTERM): what was committed is on disk all the same.
+            return
+
+
+class ThreadedWriter:
+    """A writer in its thread: the recorder's ``Commits``, and what else needs the write connection."""
+
+    def __init__(self, writer: Writer, thread: WriterThread) -> None:
+        self.writer = writer
+        self.thread = thread
+
+    async def commit(self, batch: Sequence[Change]) -> CommitReport:
+        return await self.thread.call(partial(self.writer.commit, batch))
+
+    async def close(self) -> None:
+        """Checkpoint, close the connection, end the thread."""
+        await self.thread.call(self.writer.checkpoint)
+        await self.thread.call(self.writer.close)
+        await self.thread.stop()

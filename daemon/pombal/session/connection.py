@@ -1,0 +1,210 @@
+"""One open link of a session: what it tells goes to the recorder, what waits in the outbox goes to it."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import trio
+
+from pombal.link import base
+from pombal.link.base import Delivery, EndKind, Link, LinkLost
+from pombal.model.changes import Change, MarkOverdue, ShowCode
+from pombal.model.message import MessageRow
+from pombal.model.session import LiveFacts
+from pombal.model.session_state import READY, RESTRICTED, Trigger
+from pombal.session.context import SessionContext
+from pombal.session.dispatcher import Dispatcher, fail_queue, settle_unanswered
+from pombal.session.intake import changes_of
+from pombal.session.moves import count_error, move, moved
+from pombal.session.seat import Code, Seat
+
+MANY_OVERDUE = 3
+
+
+class ProbeFailed(LinkLost):
+    """The socket is there, but nobody answers: the link counts as lost."""
+
+
+class Connection:
+    """Serves one link until it ends. The actor owns the link and the nursery that ``serve`` opens."""
+
+    def __init__(self, seat: Seat, context: SessionContext, link: Link, settled: Callable[[], None]) -> None:
+        """settled: called once it is clear where the connection leads, so that others may connect."""
+        self._seat = seat
+        self._context = context
+        self.link = link
+        self._dispatcher = Dispatcher(seat, context, link)
+        self._nursery: trio.Nursery | None = None
+        self._ended: base.Ended | None = None
+        self._is_probing = False
+        self._is_ready = False
+        self._settled = settled
+        self._opened_mono_ms = context.clock().mono_ms
+        self._login_since_mono_ms: int | None = self._opened_mono_ms
+
+    async def serve(self) -> base.Ended:
+        """Until the link says that it ended for good. Raises LinkLost, or ProbeFailed, when the connection went.
+
+        When the daemon drains, nothing more is read or sent, but the link stays open so that what has been read can
+        still be acknowledged; the caller's cancellation closes it.
+        """
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._read_until_drain)
+            await self._context.draining.wait()
+            nursery.cancel_scope.cancel()
+        if self._ended is not None:
+            return self._ended
+        await trio.sleep_forever()
+        raise AssertionError("unreachable: the actor's cancellation ends the line above")
+
+    def live_facts(self) -> LiveFacts:
+        return LiveFacts(self.link.is_alive, self.link.last_frame_at_ms)
+
+    def wake_dispatcher(self) -> None:
+        """Something was queued, or something in flight was answered."""
+        if self._nursery is not None and self._may_send():
+            self._dispatcher.wake(self._nursery)
+
+    def _may_send(self) -> bool:
+        return self._is_ready and self._seat.state.place == READY and not self._context.draining.is_set()
+
+    # What the link tells
+
+    async def _read_until_drain(self) -> None:
+        while self._ended is None:
+            await self._take(await self.link.receive())
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
+
+    async def _take(self, deliveries: Sequence[Delivery]) -> None:
+        """Record a batch in one submission, in order; acknowledge it to the link once it is committed."""
+        changes: list[Change] = []
+        at = self._context.clock()
+        for delivery in deliveries:
+            changes += changes_of(delivery.event, self._seat.key, at)
+            changes += await self._about_session(delivery.event)
+        last = deliveries[-1].seq
+        if changes:
+            await self._context.recorder.submit(changes, lambda _: self.link.acknowledge(last))
+        else:
+            self.link.acknowledge(last)
+        if self._is_ready:
+            self.wake_dispatcher()
+
+    async def _about_session(self, event: base.LinkEvent) -> list[Change]:
+        """The changes that events about the session itself make: its state, its codes, its end."""
+        match event:
+            case base.Qr(code, expires_at_ms):
+                self._login_since_mono_ms = None
+                self._settled()
+                return self._show_code(code, expires_at_ms, is_qr=True)
+            case base.PairCode(code, expires_at_ms):
+                return self._show_code(code, expires_at_ms, is_qr=False)
+            case base.Authenticated():
+                return await self._authenticated(event)
+            case base.Ready():
+                return await self._ready()
+            case base.Restricted(until_ms, detail):
+                return self._moved(Trigger.RESTRICTED, until_ms=until_ms, last_error=detail or None)
+            case base.Ended():
+                self._ended = event
+        return []
+
+    def _moved(self, trigger: Trigger, **details: object) -> list[Change]:
+        change = moved(self._seat, self._context, trigger, **details)  # type: ignore[arg-type]
+        return [] if change is None else [change]
+
+    def _show_code(self, code: str, expires_at_ms: int, *, is_qr: bool) -> list[Change]:
+        changes = self._moved(Trigger.QR)
+        if is_qr:
+            self._seat.qr = Code(code, expires_at_ms)
+        else:
+            self._seat.pair_code = Code(code, expires_at_ms)
+        shown = ShowCode(
+            at=self._context.clock(), session_key=self._seat.key, is_qr=is_qr, code=code, expires_at_ms=expires_at_ms
+        )
+        return [*changes, shown]
+
+    async def _authenticated(self, event: base.Authenticated) -> list[Change]:
+        """Paired, or logged in. With another number than before, the old queue is not this account's to send."""
+        self._login_since_mono_ms = self._context.clock().mono_ms
+        before = self._seat.state.identity
+        if before is not None and before != event.identity:
+            detail = f"the session was paired with {event.phone_number} after this message had been queued"
+            await fail_queue(self._seat, self._context, "identity_changed", detail)
+        self._seat.phone_number = event.phone_number
+        fields: dict[str, object] = {"phone_number": event.phone_number}
+        if event.device_name and self._seat.device_name is None:
+            fields["device_name"] = self._seat.device_name = event.device_name
+        return self._moved(Trigger.AUTHENTICATED, identity=event.identity, **fields)
+
+    async def _ready(self) -> list[Change]:
+        """From here on messages flow. What an earlier link left without an answer is settled first."""
+        seat = self._seat
+        if not self.link.deduplicates and seat.outbox.depth:
+            await settle_unanswered(seat, self._context)
+        seat.outbox.start_over()
+        self._is_ready, self._login_since_mono_ms = True, None
+        self._settled()
+        return self._moved(Trigger.READY)
+
+    # What time tells; called by the registry's watch, once a second
+
+    def watch(self) -> None:
+        """Look for silence, for acknowledgements that are late, for a restriction that has run out."""
+        if self._nursery is None or self._context.draining.is_set():
+            return
+        now = self._context.clock()
+        settings = self._context.settings
+        overdue = self._seat.outbox.overdue(now.mono_ms, settings.outbox.ack_timeout_s * 1000)
+        if overdue:
+            self._nursery.start_soon(self._tell_overdue, overdue)
+        if self._seat.state.place == RESTRICTED and (self._seat.state.until_ms or 0) <= now.wall_ms:
+            self._nursery.start_soon(self._restriction_ended)
+        login_since = self._login_since_mono_ms
+        if login_since is not None and now.mono_ms - login_since > settings.link.connect_timeout_s * 1000:
+            self._nursery.start_soon(self._give_up_login, settings.link.connect_timeout_s)
+        silent_ms = now.wall_ms - max(self.link.last_frame_at_ms or 0, now.wall_ms - now.mono_ms + self._opened_mono_ms)
+        if silent_ms > settings.link.probe_after_s * 1000 and not self._is_probing:
+            self._is_probing = True
+            self._nursery.start_soon(self._probe)
+
+    async def _tell_overdue(self, rows: list[MessageRow]) -> None:
+        at = self._context.clock()
+        await self._context.recorder.submit([MarkOverdue(at=at, message_ids=tuple(row.id for row in rows))])
+        waiting = sum(flight.is_overdue for flight in self._seat.outbox.in_flight.values())
+        if waiting >= MANY_OVERDUE:
+            await count_error(self._seat, self._context, f"{waiting} messages wait for WhatsApp's acknowledgement")
+        self.wake_dispatcher()
+
+    async def _restriction_ended(self) -> None:
+        trigger = Trigger.READY if self._is_ready and self.link.is_alive else Trigger.LOST
+        await move(self._seat, self._context, trigger)
+        self.wake_dispatcher()
+
+    async def _give_up_login(self, timeout_s: float) -> None:
+        await trio.lowlevel.checkpoint()
+        raise LinkLost(f"the login did not get on within {timeout_s:g} s")
+
+    async def _probe(self) -> None:
+        """Quiet is not dead: only a question that goes unanswered ends the connection."""
+        timeout_s = self._context.settings.link.probe_timeout_s
+        with trio.move_on_after(timeout_s) as scope:
+            await self.link.probe()
+        self._is_probing = False
+        if scope.cancelled_caught:
+            raise ProbeFailed(f"no sign of life within {timeout_s:g} s")
+
+    # Commands that need the link
+
+    async def tell_read(self, chats: dict[tuple[str, str], list[str]]) -> None:
+        for (chat_id, participant), link_ids in chats.items():
+            await self.link.mark_read(chat_id, participant, link_ids)
+
+    async def unlink(self, timeout_s: float) -> None:
+        """Log out as well as can be, on the way to deletion."""
+        with suppress(LinkLost), trio.move_on_after(timeout_s):
+            await self.link.logout()
+
+
+TRIGGER_OF_END: dict[EndKind, Trigger] = {kind: Trigger(kind.value) for kind in EndKind}

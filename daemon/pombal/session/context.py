@@ -1,0 +1,45 @@
+"""What every session actor works with: the recorder, the links, the clock, the settings that hold now."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import trio
+
+from pombal.actors.policy import RestartPolicy
+from pombal.config.reload import LiveSettings
+from pombal.config.settings import Settings
+from pombal.link.base import OpenLink
+from pombal.model.clock import Clock
+from pombal.model.session import LinkKind
+from pombal.recorder.recorder import Recorder
+from pombal.store.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class SessionContext:
+    """Shared by all actors; built once, by the composition root.
+
+    ``starts`` bounds how many sessions connect at once. ``forget`` removes what a link keeps for a deleted session.
+    """
+
+    recorder: Recorder
+    reader: Reader
+    links: Mapping[LinkKind, OpenLink]
+    forget: Mapping[LinkKind, Callable[[str], None]]
+    clock: Clock
+    live: LiveSettings
+    starts: trio.Semaphore
+    draining: trio.Event
+
+    @property
+    def settings(self) -> Settings:
+        return self.live.current
+
+    def restart_policy(self) -> RestartPolicy:
+        sessions = self.settings.sessions
+        return RestartPolicy(
+            sessions.restart_intensity,
+            sessions.restart_period_s,
+            sessions.restart_backoff_min_s,
+            sessions.restart_backoff_max_s,
+        )

@@ -1,0 +1,54 @@
+"""Moving a session along its transition table: decide in memory, record in order, tell once."""
+
+from typing import Any
+
+from pombal.model.changes import CountSession, SetSessionState
+from pombal.model.session import SessionRow
+from pombal.model.session_state import Trigger, transition
+from pombal.session.context import SessionContext
+from pombal.session.seat import Seat
+
+
+def moved(
+    seat: Seat, context: SessionContext, trigger: Trigger, *, until_ms: int | None = None, identity: str | None = None,
+    **fields: Any,
+) -> SetSessionState | None:  # fmt: skip
+    """The change that records what trigger does to the session; None where that is nothing.
+
+    fields: what changes with it (is_active, phone_number, device_name, last_error); recorded even if the state stays.
+    """
+    at = context.clock()
+    after = transition(seat.state, trigger, at.wall_ms, until_ms=until_ms, identity=identity)
+    if after is seat.state and not fields:
+        return None
+    seat.state = after
+    seat.is_active = fields.get("is_active", seat.is_active)
+    if after.status != "qrcode":
+        seat.qr = seat.pair_code = None
+    return SetSessionState(
+        at=at, session_key=seat.key, state=after, fields=fields, link_alive=seat.live_facts().link_alive
+    )
+
+
+async def move(seat: Seat, context: SessionContext, trigger: Trigger, **details: Any) -> None:
+    """Move, and have it recorded in its turn."""
+    if (change := moved(seat, context, trigger, **details)) is not None:
+        await context.recorder.submit([change])
+
+
+async def move_and_wait(seat: Seat, context: SessionContext, trigger: Trigger, **details: Any) -> SessionRow:
+    """Move on an operator's wish, which is always recorded; the session as it is stored then."""
+    change = moved(seat, context, trigger, **details)
+    if change is None:
+        change = SetSessionState(
+            at=context.clock(), session_key=seat.key, state=seat.state, link_alive=seat.live_facts().link_alive
+        )
+    row: SessionRow = await context.recorder.commit(change)
+    return row
+
+
+async def count_error(seat: Seat, context: SessionContext, error: str, *, restarts: int = 0) -> None:
+    """Something went wrong that is no change of state by itself."""
+    await context.recorder.submit(
+        [CountSession(at=context.clock(), session_key=seat.key, errors=1, restarts=restarts, last_error=error[:500])]
+    )

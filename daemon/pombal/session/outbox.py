@@ -1,0 +1,145 @@
+"""One session's outbox in memory: a bounded window on the queue that lies in the store.
+
+The store has the whole queue; here are the next few of it, and what was handed to the link and not yet acknowledged.
+A newly committed message goes straight in while nothing lies between it and the window; else it is read when its turn
+comes. Pure: whoever calls knows the time, and reads the store.
+"""
+
+from dataclasses import dataclass, field
+
+from pombal.model.message import MessageRow
+
+
+@dataclass(slots=True)
+class InFlight:
+    """A message that was handed to the link; is_overdue once its acknowledgement is too late to wait for."""
+
+    row: MessageRow
+    dispatched_mono_ms: int
+    is_overdue: bool = False
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is committed while a page is being read, and may or may not be in it."""
+
+    was_offered: bool = False
+    left: set[int] = field(default_factory=set)
+
+
+class Outbox:
+    """``depth``: messages queued in the store, those in flight among them."""
+
+    __slots__ = ("_behind", "_capacity", "_held", "_last_id", "_reading", "_waiting", "depth", "in_flight")
+
+    def __init__(self, capacity: int, depth: int = 0) -> None:
+        self._capacity = capacity
+        self._waiting: dict[int, MessageRow] = {}  # by id, in the order they go out
+        self._held: set[int] = set()
+        self._last_id = 0
+        self._behind = depth > 0  # whether the store may have more, past _last_id
+        self._reading: _Reading | None = None
+        self.depth = depth
+        self.in_flight: dict[str, InFlight] = {}
+
+    # What is committed
+
+    def offer(self, row: MessageRow) -> None:
+        """A message was queued, by a send or a resend, and is committed."""
+        self.depth += 1
+        if self._reading is not None:
+            self._reading.was_offered = True
+        if self._behind or len(self._waiting) >= self._capacity or row.id < self._last_id:
+            self._read_again_from(row)
+        else:
+            self._waiting[row.id] = row
+            self._last_id = row.id
+
+    def left(self, row: MessageRow) -> None:
+        """A message is no longer queued: acknowledged, failed or cancelled, and that is committed."""
+        self.depth -= 1
+        self.in_flight.pop(row.link_id, None)
+        self._waiting.pop(row.id, None)
+        self._held.discard(row.id)
+        if self._reading is not None:
+            self._reading.left.add(row.id)
+
+    # What is read
+
+    @property
+    def must_read(self) -> bool:
+        """Whether the store must be read before anything else can go."""
+        return self._behind and not self._waiting
+
+    def start_reading(self) -> int:
+        """The id past which to read the next page; finish with ``page``."""
+        self._reading = _Reading()
+        return self._last_id
+
+    def page(self, rows: list[MessageRow], limit: int) -> None:
+        """The page that was read; at most limit rows. What left the queue meanwhile is not taken in."""
+        reading, self._reading = self._reading or _Reading(), None
+        for row in rows:
+            if row.link_id not in self.in_flight and row.id not in reading.left:
+                self._waiting[row.id] = row
+            self._last_id = max(self._last_id, row.id)
+        self._behind = len(rows) == limit or reading.was_offered
+
+    def start_over(self) -> None:
+        """A link was opened: the queue is read from its start, what an earlier link saw no answer to included."""
+        self._waiting.clear()
+        self._held.clear()
+        self.in_flight.clear()
+        self._last_id = 0
+        self._behind = self.depth > 0
+
+    # What goes out
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._waiting) or self._behind
+
+    def window_used(self) -> int:
+        """In flight and still waited for."""
+        return sum(not flight.is_overdue for flight in self.in_flight.values())
+
+    def next(self) -> MessageRow | None:
+        """The next message that may go, which stays where it is; None where there is none in the window."""
+        for row in self._waiting.values():
+            if row.id not in self._held:
+                return row
+        return None
+
+    def dispatched(self, row: MessageRow, now_mono_ms: int) -> None:
+        """It is being handed to the link."""
+        self._waiting.pop(row.id, None)
+        self.in_flight[row.link_id] = InFlight(row, now_mono_ms)
+
+    def dropped(self, row: MessageRow) -> None:
+        """It is not to be handed over: somebody else will say what becomes of it."""
+        self._waiting.pop(row.id, None)
+
+    def hold(self, row: MessageRow) -> bool:
+        """Keep a message from going out while it is being cancelled; False: it is in flight already."""
+        if row.link_id in self.in_flight:
+            return False
+        self._held.add(row.id)
+        return True
+
+    def release(self, row: MessageRow) -> None:
+        """It was not cancelled after all."""
+        self._held.discard(row.id)
+
+    def overdue(self, now_mono_ms: int, timeout_ms: float) -> list[MessageRow]:
+        """Those whose acknowledgement has just become too late; they leave the window, and are told once."""
+        found = []
+        for flight in self.in_flight.values():
+            if not flight.is_overdue and now_mono_ms - flight.dispatched_mono_ms > timeout_ms:
+                flight.is_overdue = True
+                found.append(flight.row)
+        return found
+
+    def _read_again_from(self, row: MessageRow) -> None:
+        """A resend has an id that the window has passed; everything else comes when it is read."""
+        self._behind = True
+        self._last_id = min(self._last_id, row.id - 1)

@@ -1,0 +1,28 @@
+"""Pacing: a token bucket, so that a number does not write faster than a person's would be believed to."""
+
+
+class Pacer:
+    """Up to ``burst`` at once, then ``per_second``; time is any clock in seconds that does not go back."""
+
+    __slots__ = ("_burst", "_per_second", "_tokens", "_updated_s")
+
+    def __init__(self, per_second: float, burst: int, now_s: float) -> None:
+        self._per_second = per_second
+        self._burst = float(burst)
+        self._tokens = float(burst)
+        self._updated_s = now_s
+
+    def wait_s(self, now_s: float) -> float:
+        """How long until the next one may go; 0: now."""
+        self._refill(now_s)
+        return 0.0 if self._tokens >= 1 else (1 - self._tokens) / self._per_second
+
+    def take(self, now_s: float) -> None:
+        """One goes now."""
+        self._refill(now_s)
+        self._tokens -= 1
+
+    def _refill(self, now_s: float) -> None:
+        elapsed_s = max(0.0, now_s - self._updated_s)
+        self._tokens = min(self._burst, self._tokens + elapsed_s * self._per_second)
+        self._updated_s = max(self._updated_s, now_s)

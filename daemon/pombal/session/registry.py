@@ -1,0 +1,190 @@
+"""The registry: every session's seat, by name and by id, and the supervisor that keeps an actor on each."""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import structlog
+import trio
+
+from pombal.actors.mailbox import Mailbox
+from pombal.actors.supervisor import RestartIntensityExceeded, supervise
+from pombal.actors.tree import ActorTree
+from pombal.model.changes import Change, SetSessionState
+from pombal.model.errors import Kind, PombalError, not_found
+from pombal.model.events import EventType
+from pombal.model.message import MessageStatus
+from pombal.model.session import LinkKind, SessionRow
+from pombal.model.session_state import Trigger, at_daemon_start
+from pombal.session.actor import SessionActor
+from pombal.session.commands import Command
+from pombal.session.context import SessionContext
+from pombal.session.moves import count_error, move
+from pombal.session.outbox import Outbox
+from pombal.session.seat import Seat
+from pombal.store.writer import CommitReport
+
+log = structlog.get_logger()
+
+WATCH_EVERY_S = 1.0
+BOOT_SLICE = 500
+
+
+class Registry:
+    """All sessions that are there. Its nursery is given by ``run``; each actor lives in it."""
+
+    def __init__(self, context: SessionContext, tree: ActorTree) -> None:
+        self._context = context
+        self._tree = tree
+        self._by_key: dict[int, Seat] = {}
+        self._by_name: dict[str, Seat] = {}
+        self._by_id: dict[str, Seat] = {}
+        self._nursery: trio.Nursery | None = None
+
+    # Who is there
+
+    def find(self, name_or_id: str) -> Seat:
+        """The session of that name or id. Raises PombalError (not_found)."""
+        seat = self._by_name.get(name_or_id) or self._by_id.get(name_or_id)
+        if seat is None:
+            raise not_found(f"there is no session {name_or_id[:80]!r}; `pombal session list` shows them")
+        return seat
+
+    def by_key(self, key: int) -> Seat | None:
+        return self._by_key.get(key)
+
+    def __iter__(self) -> Iterator[Seat]:
+        return iter(self._by_key.values())
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """(status, link) → how many sessions."""
+        return Counter((seat.state.status.value, seat.link.value) for seat in self)
+
+    # Their life
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Own the actors' nursery, and watch over their links, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            task_status.started()
+            while True:
+                await trio.sleep(WATCH_EVERY_S)
+                for seat in list(self):
+                    if seat.connection is not None:
+                        seat.connection.watch()
+
+    async def reconcile(self, rows: list[SessionRow], queue_depths: dict[int, int]) -> None:
+        """At the daemon's start: whatever the store says of active sessions, none is connected; then start them."""
+        now = self._context.clock()
+        changes: list[Change] = []
+        for row in rows:
+            seat = self._seat_for(row, queue_depths.get(row.key, 0))
+            if row.is_active:
+                after = at_daemon_start(row.state, now.wall_ms)
+                if after != row.state:
+                    seat.state = after
+                    changes.append(SetSessionState(at=now, session_key=row.key, state=after))
+        for start in range(0, len(changes), BOOT_SLICE):
+            await self._context.recorder.submit(changes[start : start + BOOT_SLICE])
+        for seat in list(self):
+            self._employ(seat)
+
+    def add(self, row: SessionRow) -> Seat:
+        """A session was created."""
+        seat = self._seat_for(row, 0)
+        self._employ(seat)
+        return seat
+
+    async def ask(self, seat: Seat, command: Command) -> Any:
+        """Have the session's actor carry a command out. Raises PombalError: its refusal, unavailable, crashed."""
+        if seat.is_deleted:
+            raise not_found(f"session {seat.name!r} was deleted")
+        return await seat.mailbox.ask(command, self._context.settings.sessions.command_timeout_s)
+
+    def close_mailboxes(self) -> None:
+        """The daemon drains: commands that wait are answered so, and no more are taken."""
+        for seat in self:
+            seat.mailbox.close()
+
+    def _seat_for(self, row: SessionRow, queued: int) -> Seat:
+        settings = self._context.settings
+        owner = f"session {row.name!r}"
+        if (gone := self._by_name.get(row.name)) is not None:
+            self._forget(gone)  # deleted, but its actor has not had its last turn yet
+        mailbox: Mailbox[Command] = Mailbox(owner, settings.sessions.mailbox_capacity)
+        seat = Seat(
+            key=row.key,
+            id=row.id,
+            name=row.name,
+            owner=row.owner,
+            link=LinkKind(row.link),
+            settings=row.settings,
+            device_name=row.device_name,
+            phone_number=row.phone_number,
+            is_active=row.is_active,
+            state=row.state,
+            mailbox=mailbox,
+            actor=self._tree.enter(row.name, "session", mailbox),
+            outbox=Outbox(settings.outbox.window, queued),
+        )
+        self._by_key[seat.key] = self._by_name[seat.name] = self._by_id[seat.id] = seat
+        return seat
+
+    def _employ(self, seat: Seat) -> None:
+        if self._nursery is None:
+            raise PombalError(Kind.UNAVAILABLE, "the daemon is still starting")
+        self._nursery.start_soon(self._keep, seat)
+
+    async def _keep(self, seat: Seat) -> None:
+        """One for one: this session's crashes are its own. Too many of them, and it rests; never a silent end."""
+        while True:
+            try:
+                await supervise(
+                    seat.actor,
+                    lambda: SessionActor(seat, self._context).run(),
+                    self._context.restart_policy(),
+                    on_crash=partial(self._crashed, seat),
+                )
+                break
+            except RestartIntensityExceeded as too_often:
+                log.error("session crashed too often", session=seat.name, reason=str(too_often))  # noqa: TRY400  # crashes were logged
+                await move(seat, self._context, Trigger.CRASH_LOOP)
+        if seat.is_deleted:
+            self._forget(seat)
+
+    async def _crashed(self, seat: Seat, error: Exception) -> None:
+        """Say so before the restart: a session whose actor has died is not connected."""
+        text = f"crashed: {seat.actor.last_crash.error if seat.actor.last_crash else error}"
+        await move(seat, self._context, Trigger.LINK_LOST, last_error=text)
+        await count_error(seat, self._context, text, restarts=1)
+
+    def _forget(self, seat: Seat) -> None:
+        self._by_key.pop(seat.key, None)
+        self._by_id.pop(seat.id, None)
+        if self._by_name.get(seat.name) is seat:
+            del self._by_name[seat.name]
+        self._tree.leave(seat.actor)
+        seat.mailbox.close()
+
+    # What is committed
+
+    def committed(self, report: CommitReport) -> None:
+        """Let outboxes know what entered and left their queues; called in commit order."""
+        for written in report.events:
+            row = written.row
+            if written.message is None or row.type not in (EventType.MESSAGE_QUEUED, EventType.MESSAGE_STATUS):
+                continue
+            seat = self._by_key.get(row.session_key)
+            if seat is None:
+                continue
+            status = MessageStatus.QUEUED if row.type == EventType.MESSAGE_QUEUED else (row.data or {}).get("status")
+            if status == MessageStatus.QUEUED:
+                seat.outbox.offer(written.message)
+            elif (row.data or {}).get("previous_status") == MessageStatus.QUEUED:
+                seat.outbox.left(written.message)
+            if seat.connection is not None:
+                seat.connection.wake_dispatcher()

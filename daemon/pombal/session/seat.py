@@ -1,0 +1,53 @@
+"""A session's seat: what is known of it in memory, kept by the registry while actors come, crash and go."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pombal.actors.mailbox import Mailbox
+from pombal.actors.tree import ActorInfo
+from pombal.model.session import NOT_LIVE, LinkKind, LiveFacts, SessionRow
+from pombal.model.session_state import SessionState
+from pombal.session.commands import Command
+from pombal.session.outbox import Outbox
+
+if TYPE_CHECKING:
+    from pombal.session.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A QR or pairing code that can be shown until expires_at_ms."""
+
+    code: str
+    expires_at_ms: int
+
+
+@dataclass(slots=True)
+class Seat:
+    """One session. ``state`` is where its transition table stands; the store follows, and is what others are shown."""
+
+    key: int
+    id: str
+    name: str
+    owner: str
+    link: LinkKind
+    settings: dict[str, Any]
+    device_name: str | None
+    phone_number: str | None
+    is_active: bool
+    state: SessionState
+    mailbox: Mailbox[Command]
+    actor: ActorInfo
+    outbox: Outbox
+    qr: Code | None = None
+    pair_code: Code | None = None
+    is_deleted: bool = False
+    connection: "Connection | None" = field(default=None, repr=False)
+
+    def live_facts(self) -> LiveFacts:
+        return NOT_LIVE if self.connection is None else self.connection.live_facts()
+
+    def follow(self, row: SessionRow) -> None:
+        """Take over what an operator may change, as it is stored now."""
+        self.owner, self.device_name, self.phone_number = row.owner, row.device_name, row.phone_number
+        self.settings = row.settings
