@@ -1,0 +1,1 @@
+"""HTTP: metrics and health, on FastAPI and hypercorn's trio worker."""

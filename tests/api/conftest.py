@@ -1,0 +1,84 @@
+"""An application whose health a test can change, and a server for it on a free port."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import pytest
+import trio
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from pombal.api.app import create_app
+from pombal.api.server import serve_http
+from pombal.model.health import WELL, Check, Health
+
+WELL_AND_READY = Health(
+    checks={"writer": WELL, "store": WELL},
+    is_started=True,
+    is_draining=False,
+    simulator=False,
+    version="1.2.3",
+    uptime_s=61.23456,
+)
+
+
+@dataclass
+class World:
+    """What the application is shown of the daemon, and what it counted."""
+
+    health: Health = WELL_AND_READY
+    counted: list[tuple[str, str, int]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def fails(self, name: str, detail: str) -> None:
+        self.health = replace(self.health, checks={**self.health.checks, name: Check(False, detail)})
+
+    def count(self, route: str, method: str, code: int, seconds: float) -> None:
+        self.counted.append((route, method, code))
+        self.seconds.append(seconds)
+
+    def app(self) -> FastAPI:
+        return create_app(
+            health=lambda: self.health,
+            render_metrics=lambda accept: (f"# for {accept}\n".encode(), "text/plain; version=0.0.4; charset=utf-8"),
+            count_request=self.count,
+        )
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@dataclass
+class Served:
+    url: str
+    shutdown: trio.Event
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        return host, int(port)
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Served]]
+
+
+@pytest.fixture
+def serving() -> Serve:
+    @asynccontextmanager
+    async def serving_app(
+        app: ASGIApp, bind: str = "127.0.0.1:0", graceful_timeout_s: float = 5
+    ) -> AsyncIterator[Served]:
+        shutdown = trio.Event()
+        serve: Callable[..., Awaitable[None]] = partial(
+            serve_http, app, bind, shutdown=shutdown, graceful_timeout_s=graceful_timeout_s
+        )
+        async with trio.open_nursery() as nursery:
+            urls = await nursery.start(serve)
+            yield Served(urls[0], shutdown)
+            shutdown.set()
+
+    return serving_app
