@@ -28,14 +28,20 @@ File = Annotated[
 
 @app.command()
 def check(file: File = None) -> None:
-    """Say every problem of the configuration file; exit code 2 where there is one."""
+    """Say every problem of the configuration file.
+
+    Exit code 2 where there is one.
+    """
     loaded, _ = _read(file)
     show(f"{loaded.path}: no problems" if loaded.path else "no configuration file: the built-in defaults hold")
 
 
 @app.command("show")
 def show_(file: File = None, as_json: Json = False) -> None:
-    """Show the settings that hold, which of them the file sets, and the paths that follow from them."""
+    """Show the settings that hold, and the paths that follow from them.
+
+    What differs from the built-in default says so.
+    """
     loaded, paths = _read(file)
     if as_json:
         print_json(_as_object(loaded, paths))
@@ -66,21 +72,23 @@ def _as_object(loaded: Loaded, paths: Paths) -> dict[str, Any]:
 
 def _as_toml(loaded: Loaded, paths: Paths) -> Iterator[str]:
     """Lines that can be a configuration file themselves: TOML has no null, so what is unset is a comment."""
+    defaults = type(loaded.settings)().model_dump(mode="json")
     yield f"# {loaded.path or 'no configuration file: the built-in defaults'}"
     for name, section in _sections(loaded):
         yield ""
         yield f"[{name}]"
         for key, value in section.model_dump(mode="json").items():
-            yield _line(key, value, key in section.model_fields_set)
+            yield _line(key, value, defaults[name][key])
     yield ""
     for what, path in _places(paths).items():
         yield f"# {what}: {path}"
 
 
-def _line(key: str, value: Any, is_set: bool) -> str:
+def _line(key: str, value: Any, default: Any) -> str:
     if value is None:
         return f"# {key} is not set"
-    return f"{key} = {_toml_value(value)}" + ("  # set by the file" if is_set else "")
+    remark = "" if value == default else f"  # default: {'not set' if default is None else _toml_value(default)}"
+    return f"{key} = {_toml_value(value)}{remark}"
 
 
 def _toml_value(value: Any) -> str:

@@ -46,7 +46,10 @@ def ps(
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """List the actors: state, mailbox, restarts, last crash. All of them in a table, a page at a time with --json."""
+    """List the actors: state, mailbox, restarts, last crash.
+
+    All of them in a table; with --json a page at a time.
+    """
     whole = everything or (limit is None and not as_json)
     params = given(kind=kind, limit=limit)
     show_pages(socket, "daemon.actors", params, everything=whole, as_json=as_json, render=render_actors)

@@ -1,7 +1,6 @@
 """`pombal db`: care of the database in a state directory, without the daemon."""
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +31,10 @@ StateDir = Annotated[
 
 @app.command()
 def check(config: Config = None, state_dir: StateDir = None, as_json: Json = False) -> None:
-    """Look for damage: pages, indexes, references, search. May run beside the daemon. Exit code 1 for any."""
+    """Look for damage in the database.
+
+    May run beside the daemon. Exit code 1 says that there is damage.
+    """
     from pombal.store import offline
 
     database = _existing(_paths(config, state_dir))
@@ -49,7 +51,10 @@ def check(config: Config = None, state_dir: StateDir = None, as_json: Json = Fal
 
 @app.command()
 def migrate(config: Config = None, state_dir: StateDir = None, as_json: Json = False) -> None:
-    """Bring the database's schema up to this version, as the daemon does at its start. The daemon must be stopped."""
+    """Bring the database's schema up to this version.
+
+    The daemon does so by itself at its start, and must be stopped for this.
+    """
     from pombal.store import offline
 
     paths = _paths(config, state_dir)
@@ -69,7 +74,10 @@ def backup(
     state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
-    """Write a whole copy of the database as it is at one moment. May run beside the daemon. Media are not in it."""
+    """Write a copy of the database as it is at one moment.
+
+    May run beside the daemon. Media are files of their own and not in it.
+    """
     from pombal.store import offline
 
     database = _existing(_paths(config, state_dir))
@@ -96,7 +104,10 @@ def restore(
     state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
-    """Put a backup in the database's place. The daemon must be stopped. Readers of events are told of a new log."""
+    """Put a backup in the database's place.
+
+    The daemon must be stopped. The event log gets a new id, so that its readers notice.
+    """
     from pombal.store import offline
 
     paths = _paths(config, state_dir)
@@ -144,6 +155,8 @@ def _daemon_stopped(paths: Paths) -> Iterator[None]:
 @contextmanager
 def _telling(path: Path) -> Iterator[None]:
     """SQLite's own errors name no file."""
+    import sqlite3
+
     try:
         yield
     except sqlite3.Error as error:

@@ -126,7 +126,10 @@ def show_(
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """Show one message whole, with its stamps and stages: by SESSION and MESSAGE_ID, or by its number alone."""
+    """Show one message whole, with its stamps and stages.
+
+    By SESSION and MESSAGE_ID, or by its number (id) alone.
+    """
     emit(ask(socket, "message.get", _reference(first, message_id)), as_json, render_message)
 
 

@@ -28,7 +28,10 @@ def qr(
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """Draw the QR code, follow its rotation and wait for the scan. With --json: print the present one and return."""
+    """Draw the QR code, follow its rotation and wait for the scan.
+
+    With --json: print the present one and return.
+    """
     if as_json:
         emit(ask(socket, "session.qr", {"name": session}), as_json=True, render=str)
         return

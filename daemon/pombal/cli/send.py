@@ -73,7 +73,10 @@ def send(
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """Queue a message, and follow it with --wait. Exit code 1 when it failed, is uncertain, or not there in time."""
+    """Queue a message, and follow it with --wait.
+
+    With --wait, exit code 1 says that it failed, is uncertain, or was not so far in time.
+    """
     params = given(session=session, to=to, message_id=message_id, quoted_message_id=quote)
     params |= _content(_read_stdin() if text == "-" else text, file, message_type, location, contact, react_to)
 

@@ -70,7 +70,10 @@ def list_(
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """List sessions: all of them in a table, a page at a time with --json."""
+    """List sessions.
+
+    All of them in a table; with --json a page at a time.
+    """
     params = given(status=status, is_active=active, owner=owner, link=link, search=search, limit=limit)
     whole = everything or (limit is None and not as_json)
     show_pages(socket, "session.list", params, everything=whole, as_json=as_json, render=render_sessions)
@@ -91,7 +94,10 @@ def update(
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """Change a session's owner, device name or settings; --setting takes the place of all settings before."""
+    """Change a session's owner, device name or settings.
+
+    --setting takes the place of all settings before; an empty --device-name goes back to the default.
+    """
     changes: dict[str, Any] = given(owner=owner, settings=parse_settings(setting))
     if device_name is not None:
         changes["device_name"] = device_name or None
@@ -102,13 +108,19 @@ def update(
 
 @app.command()
 def start(session: SessionName, socket: Socket = None, as_json: Json = False) -> None:
-    """Start a session; answered at once, whether somebody has to scan or not."""
+    """Start a session.
+
+    Answered at once, whether somebody has to scan or not; starting one that runs changes nothing.
+    """
     emit(ask(socket, "session.start", {"name": session}), as_json, render_state)
 
 
 @app.command()
 def stop(session: SessionName, socket: Socket = None, as_json: Json = False) -> None:
-    """Stop a session; it stays stopped when the daemon starts again, and its queue is kept."""
+    """Stop a session.
+
+    It stays stopped when the daemon starts again, and its queue is kept.
+    """
     emit(ask(socket, "session.stop", {"name": session}), as_json, render_state)
 
 
@@ -132,7 +144,10 @@ def pair_code(
 
 @app.command()
 def logout(session: SessionName, socket: Socket = None, as_json: Json = False) -> None:
-    """Unlink the device from the phone; the session stays, and needs a new scan."""
+    """Unlink the device from the phone.
+
+    The session stays, and needs a new scan.
+    """
     emit(ask(socket, "session.logout", {"name": session}), as_json, render_state)
 
 
@@ -144,7 +159,10 @@ def delete(
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """Unlink and delete a session; what it has queued fails, and its history stays unless --purge."""
+    """Unlink and delete a session.
+
+    What it has queued fails. Its history stays readable by the session's id, unless --purge.
+    """
     what = f"session {session} and all its messages" if purge else f"session {session}"
     if not yes:
         confirm(f"Delete {what}?", unasked=f"deleting {what} needs a yes, and nobody can be asked here: pass --yes")

@@ -27,9 +27,10 @@ def top(
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
-    """Show a live table of sessions, message rates and latencies; Ctrl-C ends it. In a pipe: one table.
+    """Show a live table of sessions, message rates and latencies.
 
-    --json prints an object a look, with the results under their methods' names.
+    Ctrl-C ends it. In a pipe, or with --once, it is one table. --json prints an object a look, with the results under
+    their methods' names.
     """
     if as_json:
         talk(socket, lambda client: _print_looks(client, interval, once))
