@@ -4,9 +4,10 @@ import time
 from bisect import bisect_right
 from typing import NamedTuple, Protocol
 
-# Reading two clocks is not atomic; a smaller difference is jitter, a larger one a step of the wall clock.
-STEP_MS = 50
-MAX_STEPS = 1000
+# Reading two clocks is not atomic; a smaller difference is jitter, a larger one a step of the wall clock. It bounds the
+# error of a latency, too: an NTP daemon that slews the clock moves it by half a millisecond a second.
+STEP_MS = 5
+MAX_STEPS = 10_000
 
 
 class Stamp(NamedTuple):
@@ -44,6 +45,9 @@ class ClockHistory:
 
     def queued(self, message_id: int, stamp: Stamp) -> None:
         """Note that message_id, the highest so far, was queued at stamp."""
+        while self._first_ids and self._first_ids[-1] >= message_id:  # handed out before, and rolled back
+            self._first_ids.pop()
+            self._offsets_ms.pop()
         if not self._offsets_ms or abs(stamp.offset_ms - self._offsets_ms[-1]) > STEP_MS:
             self._first_ids.append(message_id)
             self._offsets_ms.append(stamp.offset_ms)

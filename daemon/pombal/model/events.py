@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from pombal.model.message import Message, MessageRow, MessageStatus, message_object
+from pombal.model.message import Direction, Message, MessageRow, MessageStatus, message_object
 from pombal.model.message_status import as_when
 from pombal.model.session import LiveFacts, SessionRow, show_session
 from pombal.model.times import iso
@@ -33,10 +33,7 @@ class EventType(StrEnum):
 
 
 CODE_EVENTS = frozenset({EventType.SESSION_QR, EventType.SESSION_PAIR_CODE})
-WHOLE_MESSAGE_EVENTS = {
-    EventType.MESSAGE_QUEUED: MessageStatus.QUEUED,
-    EventType.MESSAGE_RECEIVED: MessageStatus.DELIVERED,
-}
+WHOLE_MESSAGE_EVENTS = frozenset({EventType.MESSAGE_QUEUED, EventType.MESSAGE_RECEIVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +110,19 @@ def _data(row: EventRow, session: SessionRow, message: MessageRow | None, now_ms
 
 def _message_data(row: EventRow, session: SessionRow, message: MessageRow, changed: dict[str, Any]) -> dict[str, Any]:
     if row.type in WHOLE_MESSAGE_EVENTS:
-        then = as_when(message, WHOLE_MESSAGE_EVENTS[row.type])
+        then = as_when(message, _first_status(row.type, message))
         return Message.model_construct(**message_object(then, session.name)).model_dump(mode="json", warnings=False)
     reference = {"id": message.id, "message_id": message.message_id, "chat_id": message.chat_id}
     if row.type != EventType.MESSAGE_STATUS:
         return reference | changed
     return reference | _status_data(message, changed)
+
+
+def _first_status(kind: EventType, message: MessageRow) -> MessageStatus:
+    """The status a message was recorded with. What the phone itself has written is sent, as far as we know."""
+    if kind == EventType.MESSAGE_QUEUED:
+        return MessageStatus.QUEUED
+    return MessageStatus.DELIVERED if message.direction == Direction.INBOUND else MessageStatus.SENT
 
 
 def _status_data(message: MessageRow, changed: dict[str, Any]) -> dict[str, Any]:

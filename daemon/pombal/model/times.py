@@ -16,8 +16,8 @@ LATEST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last instant th
 
 
 def iso(at_ms: int) -> str:
-    """1_700_000_000_123 → '2023-11-14T22:13:20.123Z'."""
-    seconds, ms = divmod(at_ms, 1000)
+    """1_700_000_000_123 → '2023-11-14T22:13:20.123Z'. What lies before 1970 or after 9999 is written as that end."""
+    seconds, ms = divmod(min(max(0, at_ms), LATEST_MS), 1000)
     return f"{(_EPOCH + timedelta(seconds=seconds)):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
 
 
@@ -40,7 +40,7 @@ def parse_time(text: str, now_ms: int) -> int:
         elapsed = moment - _EPOCH
     except OverflowError:
         raise invalid(f"{text[:40]!r} is out of range") from None
-    return max(0, elapsed // timedelta(milliseconds=1))
+    return min(max(0, elapsed // timedelta(milliseconds=1)), LATEST_MS)
 
 
 class _FromText:

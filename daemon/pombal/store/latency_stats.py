@@ -1,4 +1,4 @@
-"""Latency statistics from the rollups, in time that depends on the range asked for and not on how much was sent in it."""
+"""Latency statistics from the rollups: the time they take depends on the range, not on how much was sent in it."""
 
 import sqlite3
 from collections import defaultdict
@@ -39,8 +39,11 @@ class LatencyStats:
 
 
 def widen(since_ms: int, until_ms: int, now_ms: int) -> tuple[int, int]:
-    """The range in whole spans: minutes within the last seven days, hours before."""
-    fine_from = now_ms - MINUTES_KEPT_MS
+    """The range in whole spans: minutes within the last seven days, hours before.
+
+    The minutes begin at a full hour, so that no range has to be put together from minutes that are gone.
+    """
+    fine_from = _ceil(now_ms - MINUTES_KEPT_MS, 3_600_000)
     return _floor(since_ms, _unit(since_ms, fine_from)), _ceil(until_ms, _unit(until_ms, fine_from))
 
 

@@ -40,7 +40,7 @@ class Reader:
 
     def _run(self, query: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            connection = self._idle.pop() if self._idle else open_reader(self._path, self._busy_timeout_ms)
+            connection = self._take()
         except sqlite3.Error as error:
             raise PombalError(Kind.UNAVAILABLE, f"the store cannot be read: {describe(error)}") from error
         deadline = time.monotonic() + self._settings.query_timeout_s
@@ -55,6 +55,12 @@ class Reader:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             self._idle.append(connection)
+
+    def _take(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()  # asking before whether there is one would race with the other threads
+        except IndexError:
+            return open_reader(self._path, self._busy_timeout_ms)
 
     def _refusal(self, error: sqlite3.Error) -> PombalError:
         if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":

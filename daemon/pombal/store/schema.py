@@ -99,10 +99,10 @@ def m0002_messages(db: Database) -> None:
         "INDEX messages_by_type ON messages (message_type) WHERE message_type <> 'text'",
         "INDEX messages_by_origin ON messages (origin) WHERE origin <> 'api'",
         "INDEX messages_by_time ON messages (happened_at)",
-        # A constant first column leaves the order by id: the slow ones, newest first, of any threshold from a second up.
+        # A constant first column leaves the order by id: the slow ones newest first, for thresholds from a second up.
         "INDEX messages_slow ON messages (offline) WHERE total_latency_ms >= 1000 AND offline = 0",
-        # The outbox: a queue is read and counted without its history.
-        "INDEX messages_queued ON messages (session_key, queued_at) WHERE status = 'queued'",
+        # The outbox: a queue is read in commit order, counted and aged without its history.
+        "INDEX messages_queued ON messages (session_key, id, queued_at) WHERE status = 'queued'",
     ):
         db.execute(f"CREATE {index}")
 

@@ -137,11 +137,11 @@ class Workspace:
         )
         self.rejected += 1
 
-    def forget_messages(self) -> None:
-        """Rows were removed under our hands: hold none of them any longer."""
-        self.messages.clear()
-        self._by_link.clear()
-        self._by_id.clear()
+    def forget(self, ids: Iterable[int]) -> None:
+        """These rows were removed: hold them no longer. Others stay, for the changes that come behind."""
+        for row in (self.messages.pop(row_id) for row_id in ids if row_id in self.messages):
+            self._by_link[row.session_key, row.link_id].remove(row.id)
+            del self._by_id[row.session_key, row.message_id, row.direction]
 
     def shown(self, session: SessionRow) -> SessionRow:
         """A copy to answer with: the row itself goes on changing."""

@@ -12,7 +12,9 @@ from pombal.model.changes import Change
 from pombal.model.clock import Clock, ClockHistory
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import MessageRow
+from pombal.model.params_base import INT64_MAX, INT64_MIN
 from pombal.model.session import SessionRow
+from pombal.model.text import storable
 from pombal.store.decisions.dispatch import decide, load_for
 from pombal.store.workspace import Counters, Workspace, Written
 
@@ -52,7 +54,7 @@ class Writer:
         return self._counters.next_seq - 1
 
     def commit(self, batch: Sequence[Change]) -> CommitReport:
-        """Carry batch out and commit it. Raises StoreUnavailable, having changed nothing."""
+        """Carry batch out and commit it. Raises StoreUnavailable, having changed nothing, or PartlyCommitted."""
         started = time.perf_counter()
         try:
             report = self._transaction(batch)
@@ -115,16 +117,16 @@ class Writer:
 
     def _refuse(self, change: Change, error: Exception) -> CommitReport:
         """Write down what the database will never take, so that it is neither lost nor redelivered for ever."""
-        reason = f"{type(error).__name__}: {error}"
+        reason = storable(f"{type(error).__name__}: {error}")
         try:
             self._connection.execute(
                 "INSERT INTO rejected (at_ms, session_key, source, reason, raw) VALUES (?, ?, ?, ?, ?)",
                 [
-                    change.at.wall_ms,
-                    getattr(change, "session_key", None),
+                    _int64(change.at.wall_ms) or 0,
+                    _int64(getattr(change, "session_key", None)),
                     type(change).__name__,
                     reason[:1000],
-                    to_json(change, serialize_unknown=True, inf_nan_mode="strings").decode(errors="replace"),
+                    _raw(change),
                 ],
             )
         except sqlite3.Error as unavailable:
@@ -142,6 +144,19 @@ class Writer:
     def _read_counters(self) -> Counters:
         counters = dict(self._connection.execute("SELECT name, seq FROM sqlite_sequence"))
         return Counters(counters.get("messages", 0) + 1, counters.get("events", 0) + 1)
+
+
+def _int64(value: object) -> int | None:
+    """What of a refused change fits into an integer column: the change may be refused for this very number."""
+    return value if isinstance(value, int) and INT64_MIN <= value <= INT64_MAX else None
+
+
+def _raw(change: Change) -> str:
+    """The change as JSON or, where it holds what JSON cannot (a lone surrogate, bytes), as Python writes it."""
+    try:
+        return to_json(change, serialize_unknown=True, inf_nan_mode="strings").decode()
+    except ValueError:
+        return ascii(change)
 
 
 class PartlyCommitted(Exception):

@@ -21,29 +21,38 @@ def fail_queue(change: changes.FailQueue, space: Workspace) -> int:
     if change.only_dispatched:
         conditions.append("dispatched_at IS NOT NULL")
     sql = (
-        f"SELECT json_group_array(id) FROM (SELECT id FROM messages WHERE {' AND '.join(conditions)} "
-        "ORDER BY id LIMIT ?)"
+        "SELECT json_group_array(id) FROM (SELECT id FROM messages INDEXED BY messages_queued "
+        f"WHERE {' AND '.join(conditions)} ORDER BY id LIMIT ?)"
     )
     ids: list[int] = unpacked(space.connection, sql, [*parameters, change.limit])  # type: ignore[assignment]
     space.load(session_keys=(), message_rows=ids, link_keys=(), id_keys=(), media=())
     status = MessageStatus.UNCERTAIN if change.only_dispatched else MessageStatus.FAILED
     for row_id in ids:
         at_ms = space.clock.resolve_ms(row_id, change.at)
-        take_step(space, space.messages[row_id], Step(status, at_ms, change.error_kind, change.error_detail))
+        step = Step(status, at_ms, change.error_kind, change.error_detail)
+        take_step(space, space.messages[row_id], step, change.at.wall_ms)
     return len(ids)
 
 
 def prune_events(change: changes.PruneEvents, space: Workspace) -> int:
-    """Forget the oldest events. The newest always stays, so that the log can say where it ends."""
+    """Forget the oldest events. The newest always stays, so that the log can say where it ends.
+
+    The log is cut at its end and never in its midst: it stops at the first event that is to be kept, even if the wall
+    clock was set back behind it. An event from the future says nothing of its age and is no such stop.
+    """
+    space.flush()
+    oldest = "SELECT seq, at_ms FROM events ORDER BY seq LIMIT ?1"
     cursor = space.connection.execute(
-        "DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?) AND at_ms < ? "
+        f"DELETE FROM events WHERE seq IN (SELECT seq FROM ({oldest})) AND seq < coalesce("
+        f"(SELECT min(seq) FROM ({oldest}) WHERE at_ms BETWEEN ?2 AND ?3), (SELECT max(seq) FROM events)) "
         "AND seq < (SELECT max(seq) FROM events)",
-        [change.limit, change.before_ms],
+        [change.limit, change.before_ms, change.at.wall_ms],
     )
     return cursor.rowcount
 
 
 def clear_codes(change: changes.ClearCodes, space: Workspace) -> int:
+    space.flush()
     cursor = space.connection.execute(
         "UPDATE events SET data = json_set(data, '$.code', NULL) WHERE type IN ('session.qr', 'session.pair_code') "
         "AND data->>'code' IS NOT NULL AND data->>'expires_at' <= ?",
@@ -53,6 +62,7 @@ def clear_codes(change: changes.ClearCodes, space: Workspace) -> int:
 
 
 def prune_rollups(change: changes.PruneRollups, space: Workspace) -> int:
+    space.flush()
     removed = 0
     for table in ("latency_rollups", "latency_histograms"):
         cursor = space.connection.execute(
@@ -66,12 +76,11 @@ def prune_rollups(change: changes.PruneRollups, space: Workspace) -> int:
 
 def purge_messages(change: changes.PurgeMessages, space: Workspace) -> int:
     space.flush()
-    cursor = space.connection.execute(
-        "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE session_key = ? LIMIT ?)",
-        [change.session_key, change.limit],
-    )
-    space.forget_messages()
-    return cursor.rowcount
+    sql = "SELECT json_group_array(id) FROM (SELECT id FROM messages WHERE session_key = ? LIMIT ?)"
+    ids: list[int] = unpacked(space.connection, sql, [change.session_key, change.limit])  # type: ignore[assignment]
+    space.connection.execute("DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))", [packed(ids)])
+    space.forget(ids)
+    return len(ids)
 
 
 def put_media(change: changes.PutMedia, space: Workspace) -> None:

@@ -7,6 +7,7 @@ from pombal.model.errors import not_found
 from pombal.model.events import EventType
 from pombal.model.message import Direction, MessageRow, MessageStatus, Origin
 from pombal.model.message_status import Step, receipt_time_ms
+from pombal.model.text import storable
 from pombal.store.decisions.outbound import take_step
 from pombal.store.workspace import Workspace
 
@@ -78,7 +79,7 @@ def advance(change: changes.Advance, space: Workspace) -> MessageRow | None:
         step = Step(
             change.status, receipt_time_ms(arrival_ms, change.whatsapp_s), change.error_kind, change.error_detail
         )
-        after = take_step(space, row, step)
+        after = take_step(space, row, step, change.at.wall_ms)
         learnt = learnt if after is row else after
     return learnt
 
@@ -91,7 +92,8 @@ def mark_read(change: changes.MarkRead, space: Workspace) -> list[MessageRow]:
     marked = []
     for _, row in rows:
         if row is not None and space.messages[row.id].status == MessageStatus.DELIVERED:
-            marked.append(take_step(space, row, Step(MessageStatus.READ, space.clock.resolve_ms(row.id, change.at))))
+            step = Step(MessageStatus.READ, space.clock.resolve_ms(row.id, change.at))
+            marked.append(take_step(space, row, step, change.at.wall_ms))
     return marked
 
 
@@ -117,4 +119,5 @@ def _in_chat(space: Workspace, change: changes.EditMessage | changes.RevokeMessa
 
 
 def keep_rejected(change: changes.KeepRejected, space: Workspace) -> None:
-    space.reject(change.session_key, change.source, change.reason, change.raw, change.at.wall_ms)
+    source, reason, raw = map(storable, (change.source, change.reason, change.raw))
+    space.reject(change.session_key, source, reason, raw, change.at.wall_ms)

@@ -92,7 +92,7 @@ def cancel(change: changes.CancelMessage, space: Workspace) -> MessageRow:
             Kind.CONFLICT, f"message {change.message_id!r} is {state}; only a waiting one can be cancelled"
         )
     step = Step(MessageStatus.FAILED, space.clock.resolve_ms(row.id, change.at), "cancelled", "cancelled on request")
-    return take_step(space, row, step)
+    return take_step(space, row, step, change.at.wall_ms)
 
 
 def resend(change: changes.ResendMessage, space: Workspace) -> MessageRow:
@@ -106,9 +106,11 @@ def resend(change: changes.ResendMessage, space: Workspace) -> MessageRow:
     if row.status == MessageStatus.FAILED:
         session.total_messages_failed -= 1
         space.touch(session)
+    # Its later stamps are taken by the clock of its first queueing, so this one is, too.
+    queued_at = space.clock.resolve_ms(row.id, change.at)
     after = replace(
         row, status=MessageStatus.QUEUED, error_kind=None, error_detail=None, overdue=False, dispatched_at=None,
-        failed_at=None, queued_at=change.at.wall_ms, happened_at=change.at.wall_ms,
+        failed_at=None, queued_at=queued_at, happened_at=queued_at,
     )  # fmt: skip
     space.requeue(row, after)
     _tell_status(space, row, after, change.at.wall_ms)
@@ -129,17 +131,18 @@ def mark_overdue(change: changes.MarkOverdue, space: Workspace) -> None:
         )
 
 
-def take_step(space: Workspace, row: MessageRow, step: Step) -> MessageRow:
-    """Advance a message by a step, with its event and its session's counters; the row itself if nothing was learnt."""
+def take_step(space: Workspace, row: MessageRow, step: Step, told_at_ms: int) -> MessageRow:
+    """Advance a message by a step, with its event and its session's counters; the row itself if nothing was learnt.
+
+    told_at_ms: when we heard of it. The event log goes by that: WhatsApp's own second may lie days back.
+    """
     after = advance(row, step, space.acceptable_ms)
     if after is row:
         return row
     space.progress(row, after)
     if after.status != row.status:
-        _count(space, row, after, step.at_ms)
-        _tell_status(space, row, after, step.at_ms)
-    elif after.sent_at is not None and row.sent_at is None:
-        _count(space, row, after, step.at_ms)
+        _count(space, row, after, told_at_ms)
+        _tell_status(space, row, after, told_at_ms)
     return after
 
 

@@ -12,6 +12,7 @@ from pombal.store.workspace import Workspace
 
 
 def create(change: changes.CreateSession, space: Workspace) -> SessionRow:
+    space.flush()  # a session deleted a moment ago leaves its name free
     taken = space.connection.execute(
         "SELECT 1 FROM sessions WHERE name = ? AND deleted_at IS NULL", [change.name]
     ).fetchone()
