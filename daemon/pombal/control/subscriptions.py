@@ -24,26 +24,24 @@ class Subscriptions:
         self._outgoing = outgoing
         self._max = max_subscriptions
         self._opened = 0
+        self._open = 0
+        self._ended = False
         self._scopes: dict[str, trio.CancelScope] = {}
 
     async def run(self, exchange: Exchange, params: SubscribeParams) -> bool:
-        """Answer, then notify until the end. Whether it was the client that ended it.
+        """Answer, then notify until the end. Whether ``end`` or ``end_all`` ended it, and not the daemon.
 
         Raises PombalError where there are too many, or the service refuses.
         """
-        if len(self._scopes) >= self._max:
+        if self._open >= self._max:
             raise PombalError(
                 Kind.CONFLICT, f"this connection has {self._max} subscriptions; end one, or open another connection"
             )
-        self._opened += 1
-        name = str(self._opened)
-        with trio.CancelScope() as scope:
-            self._scopes[name] = scope
-            try:
-                await self._open(name, exchange, params)
-            finally:
-                del self._scopes[name]
-        return scope.cancelled_caught
+        self._open += 1
+        try:
+            return await self._subscribe(exchange, params)
+        finally:
+            self._open -= 1
 
     def end(self, name: str) -> None:
         """Raises PombalError (not_found)."""
@@ -52,10 +50,14 @@ class Subscriptions:
         self._scopes[name].cancel()
 
     def end_all(self) -> None:
+        """For good: one that is still being opened is answered, and ends."""
+        self._ended = True
         for scope in self._scopes.values():
             scope.cancel()
 
-    async def _open(self, name: str, exchange: Exchange, params: SubscribeParams) -> None:
+    async def _subscribe(self, exchange: Exchange, params: SubscribeParams) -> bool:
+        self._opened += 1
+        name = str(self._opened)
         async with self._service.subscribe(
             after=params.after,
             sessions=params.sessions,
@@ -65,7 +67,15 @@ class Subscriptions:
             caller=self._caller,
         ) as subscription:
             exchange.result(Subscribed(subscription=name, log_id=subscription.log_id))
-            await self._notify(name, subscription)
+            with trio.CancelScope() as scope:
+                self._scopes[name] = scope
+                if self._ended:
+                    scope.cancel()
+                try:
+                    await self._notify(name, subscription)
+                finally:
+                    del self._scopes[name]
+        return scope.cancelled_caught
 
     async def _notify(self, name: str, subscription: Subscription) -> None:
         """Ask for the next events only once those before are written: a slow client costs no more than its cursor."""
