@@ -1,0 +1,116 @@
+"""The units agree with the program, and systemd has nothing to say about them."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from pombal.config.paths import RUNTIME_MODE, STATE_MODE, SYSTEM_RUNTIME, Paths
+from pombal.config.settings import Settings
+
+FOLDER = Path(__file__).parents[2] / "systemd"
+EXPOSURE_AT_MOST = 20  # tenths; what systemd-analyze calls OK
+
+needs_analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+
+
+def unit(name: str) -> Mapping[str, Sequence[str]]:
+    """All assignments of a unit file; a key may come several times."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for key, value in re.findall(r"^([A-Za-z]+)=(.*)$", (FOLDER / name).read_text(), flags=re.MULTILINE):
+        found[key].append(value)
+    return found
+
+
+SERVICE = unit("pombal.service")
+SOCKET = unit("pombal.socket")
+
+
+def test_the_service_has_time_to_drain() -> None:
+    assert int(SERVICE["TimeoutStopSec"][0]) > Settings().daemon.drain_s
+
+
+def test_the_service_tells_and_is_watched() -> None:
+    assert SERVICE["Type"] == ["notify"]
+    assert SERVICE["WatchdogSec"] == ["30"]
+    assert SERVICE["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+
+
+def test_the_service_comes_back_but_not_with_a_wrong_configuration() -> None:
+    assert SERVICE["Restart"] == ["always"]
+    assert SERVICE["RestartPreventExitStatus"] == ["2"]
+    assert SERVICE["StartLimitIntervalSec"] == ["0"]
+
+
+def test_what_would_break_the_control_socket_is_not_there() -> None:
+    assert SERVICE["RuntimeDirectoryPreserve"] == ["yes"]
+    assert "PrivateUsers" not in SERVICE
+    assert SERVICE["KillMode"] == ["control-group"]
+
+
+def test_directories_are_those_that_the_program_knows() -> None:
+    assert SERVICE["StateDirectory"] == SERVICE["RuntimeDirectory"] == [SYSTEM_RUNTIME.name]
+    assert int(SERVICE["StateDirectoryMode"][0], 8) == STATE_MODE
+    assert int(SERVICE["RuntimeDirectoryMode"][0], 8) == int(SOCKET["DirectoryMode"][0], 8) == RUNTIME_MODE
+    assert SOCKET["ListenStream"] == [str(Paths(Path("/nowhere"), SYSTEM_RUNTIME).socket)]
+
+
+def test_the_socket_is_handed_over_by_name_and_closed_to_others() -> None:
+    assert SOCKET["FileDescriptorName"] == ["control"]
+    assert SOCKET["SocketMode"] == ["0660"]
+
+
+def test_every_directive_that_surprises_says_why() -> None:
+    text = (FOLDER / "pombal.service").read_text()
+    for directive in (
+        "RuntimeDirectoryPreserve",
+        "RestartPreventExitStatus",
+        "TimeoutStopSec",
+        "StartLimitIntervalSec",
+    ):
+        assert re.search(rf"^# .*\n{directive}=", text, flags=re.MULTILINE), directive
+
+
+@pytest.mark.system
+@needs_analyze
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    """With a program that exists in the place of ours, which is not installed where the tests run."""
+    for name in ("pombal.service", "pombal.socket"):
+        text = (FOLDER / name).read_text().replace("/opt/pombal/bin/pombal serve", "/bin/true")
+        (tmp_path / name).write_text(text)
+    command = ["systemd-analyze", "verify", str(tmp_path / "pombal.service"), str(tmp_path / "pombal.socket")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = [line for line in done.stderr.splitlines() if "pombal" in line]
+    assert (done.returncode, said) == (0, [])
+
+
+@pytest.mark.system
+@needs_analyze
+def test_the_service_is_locked_down() -> None:
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE_AT_MOST}", "--no-pager"]
+    done = subprocess.run([*command, str(FOLDER / "pombal.service")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout.splitlines()[-1:] + done.stderr.splitlines()
+
+
+@pytest.mark.system
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a directory to another user")
+def test_the_user_and_its_directory_are_made(tmp_path: Path) -> None:
+    for name in ("etc", "run"):
+        (tmp_path / name).mkdir()
+    for program, action, name in [
+        ("systemd-sysusers", [], "pombal.sysusers.conf"),
+        ("systemd-tmpfiles", ["--create"], "pombal.tmpfiles.conf"),
+    ]:
+        command = [program, f"--root={tmp_path}", *action, str(FOLDER / name)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    name, _, uid, gid, _, home, _ = (tmp_path / "etc/passwd").read_text().strip().split(":")
+    made = (tmp_path / "run/pombal").stat()
+    assert (name, home) == ("pombal", "/var/lib/pombal")
+    assert (made.st_uid, made.st_gid, made.st_mode & 0o7777) == (int(uid), int(gid), RUNTIME_MODE)
