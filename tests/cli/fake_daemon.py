@@ -38,6 +38,7 @@ class Subscription:
 
 
 Answer = Result | Refusal | Callable[[Result], Result]
+Play = Callable[[Subscription], None]
 
 
 class FakeDaemon:
@@ -47,7 +48,7 @@ class FakeDaemon:
         self.path = path
         self.log_id = "LOG"
         self.answers: dict[str, Answer] = {}
-        self.plays: list[Callable[[Subscription], None]] = []
+        self.plays: list[Play | Refusal] = []
         self.calls: list[tuple[str, Result]] = []
         self._changed = threading.Condition()
         self._played = 0
@@ -69,8 +70,9 @@ class FakeDaemon:
         reply = {"jsonrpc": "2.0", "id": request["id"]}
         try:
             if method == "events.subscribe":
+                play = self._next_play()
                 write(reply | {"result": {"subscription": "1", "log_id": self.log_id}})
-                self._play(Subscription(write, params, self))
+                play(Subscription(write, params, self))
                 return
             write(reply | {"result": self._result(method, params)})
         except Refusal as refusal:
@@ -83,12 +85,17 @@ class FakeDaemon:
             raise answer
         return answer if isinstance(answer, Mapping) else answer(params)
 
-    def _play(self, subscription: Subscription) -> None:
+    def _next_play(self) -> Play:
         with self._changed:
-            play = self.plays[self._played] if self._played < len(self.plays) else None
+            play = self.plays[self._played] if self._played < len(self.plays) else _nothing
             self._played += 1
-        if play is not None:
-            play(subscription)
+        if isinstance(play, Refusal):
+            raise play
+        return play
+
+
+def _nothing(subscription: Subscription) -> None:
+    """Accept, and stay silent."""
 
 
 class _Connection(socketserver.StreamRequestHandler):

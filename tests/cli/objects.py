@@ -21,19 +21,22 @@ NOW = "2027-01-15T08:00:00.000Z"
 
 
 def session(name: str = "suporte", status: str = "ready", reason: str | None = None, **fields: Any) -> dict[str, Any]:
-    row = SessionRow(
-        key=1,
-        id=fields.pop("id", "01JSESSION" + name.upper()),
-        name=name,
-        owner="ana",
-        link=LinkKind.SIMULATOR,
-        created_at=NOW_MS,
-        updated_at=NOW_MS,
-        settings={},
-        status=SessionStatus(status),
-        status_reason=Reason(reason) if reason else None,
-        **{"is_active": True, "phone_number": "5511999990000", "connected_at": NOW_MS} | fields,
-    )
+    facts: dict[str, Any] = {
+        "key": 1,
+        "id": "01JSESSION" + name.upper(),
+        "name": name,
+        "owner": "ana",
+        "link": LinkKind.SIMULATOR,
+        "created_at": NOW_MS,
+        "updated_at": NOW_MS,
+        "settings": {},
+        "status": SessionStatus(status),
+        "status_reason": Reason(reason) if reason else None,
+        "is_active": True,
+        "phone_number": "5511999990000",
+        "connected_at": NOW_MS,
+    }
+    row = SessionRow(**facts | fields)
     return show_session(row, LiveFacts(status == "ready", NOW_MS), NOW_MS + 60_000).model_dump(mode="json")
 
 

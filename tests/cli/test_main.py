@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_no_daemon_is_3_and_says_how_to_start_it(run: Runner, socket_path: objec
 
 
 def test_a_daemon_that_hangs_up_before_it_answers_is_3(run: Runner, daemon: FakeDaemon) -> None:
-    def hang_up(params: objects.Any) -> objects.Any:
+    def hang_up(params: Any) -> Any:
         raise HangUp
 
     daemon.answers["daemon.status"] = hang_up
