@@ -38,23 +38,43 @@ class Counting:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, code = time.perf_counter(), 0
-
-        async def watched(message: Message) -> None:
-            nonlocal code
-            if message["type"] == "http.response.start":
-                code = message["status"]
-            await send(message)
-
+        answer = _Answer(scope, send, self._count)
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, answer.send)
         except Exception:
-            code = code or 500
+            answer.count(500)
             raise
         finally:
-            # 0: cancelled before there was an answer.
-            if code:
-                self._count(_route(scope), _method(scope), code, time.perf_counter() - started)
+            answer.count(None)
+
+
+class _Answer:
+    """One request's answer on its way out, counted once."""
+
+    def __init__(self, scope: Scope, send: Send, count: CountRequest) -> None:
+        self._scope = scope
+        self._send = send
+        self._count = count
+        self._started = time.perf_counter()
+        self._code: int | None = None
+        self._is_counted = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._code = message["status"]
+        elif not message.get("more_body", False):
+            # Before it is sent: whoever has the answer finds it counted, and a client that reads slowly is not our
+            # slowness.
+            self.count(None)
+        await self._send(message)
+
+    def count(self, code_if_unanswered: int | None) -> None:
+        """Count it, if that has not been done; a request that was cancelled before its answer is not counted."""
+        code = self._code or code_if_unanswered
+        if code is None or self._is_counted:
+            return
+        self._is_counted = True
+        self._count(_route(self._scope), _method(self._scope), code, time.perf_counter() - self._started)
 
 
 def _route(scope: Scope) -> str:
