@@ -1,0 +1,115 @@
+"""The one task that writes the network's own side (ledger.py) to disk."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import structlog
+import trio
+
+from pombal.link.base import IncomingMessage
+from pombal.link.simulator.ledger import Batch, Saved, commit, load, open_ledger
+from pombal.model.text import storable
+
+log = structlog.get_logger()
+
+RETRY_S = 0.5
+
+
+class Durable:
+    """Group commit without a timer: what comes while a batch is being written makes the next one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._batch = Batch()
+        self._arrived = trio.Event()
+        self._limiter = trio.CapacityLimiter(1)
+
+    # What is to be written
+
+    def account(self, session_id: str, name: str, number: str, is_paired: bool) -> trio.Event:
+        """The event is set when it is on disk, as with all of these."""
+        self._batch.accounts[session_id] = (session_id, name, number, int(is_paired), 1)
+        return self._more()
+
+    def inbound(
+        self,
+        session_id: str,
+        messages: list[tuple[int, IncomingMessage]],
+        injected_at_ms: int,
+        when_done: Callable[[], None],
+    ) -> trio.Event:
+        """when_done is called after the commit, in the order of arrival."""
+        self._batch.inbound += [
+            (session_id, arrival, m.link_id, m.chat_id, _plain(m.text), injected_at_ms, json.dumps(asdict(m)))
+            for arrival, m in messages
+        ]
+        self._batch.when_done.append(when_done)
+        return self._more()
+
+    def send(
+        self, session_id: str, link_id: str, chat_id: str, text: str | None, at_ms: int, *, deduplicates: bool
+    ) -> trio.Event:
+        self._batch.sends.append((session_id, link_id, chat_id, _plain(text), at_ms))
+        if not deduplicates:
+            self._batch.repeated.append((session_id, link_id))
+        return self._more()
+
+    def acknowledged(self, session_id: str, arrival: int, next_seq: int, settled: list[str]) -> None:
+        """Inbound messages up to arrival (0: none), and the receipts that settle these sends."""
+        before = self._batch.acknowledged.get(session_id, (session_id, 0, 0))
+        self._batch.acknowledged[session_id] = (session_id, max(arrival, before[1]), next_seq)
+        self._batch.settled += [(session_id, link_id) for link_id in settled]
+        self._more()
+
+    def forget(self, session_id: str) -> None:
+        self._batch.forgotten.append(session_id)
+        self._more()
+
+    def _more(self) -> trio.Event:
+        self._arrived.set()
+        return self._batch.done
+
+    # Writing it
+
+    async def run(self, *, task_status: trio.TaskStatus[Saved]) -> None:
+        """Read what was left, then write until cancelled; what waits then is still written.
+
+        Raises PombalError (unavailable) for a file that is no such database. The connection moves between trio's
+        threads, but is only ever used by one at a time.
+        """
+        connection = await trio.to_thread.run_sync(open_ledger, self._path, limiter=self._limiter)
+        try:
+            task_status.started(await trio.to_thread.run_sync(load, connection, limiter=self._limiter))
+            while True:
+                await self._arrived.wait()
+                await self._write(connection)
+        finally:
+            self._write_last(connection)
+            connection.close()
+
+    def _write_last(self, connection: sqlite3.Connection) -> None:
+        """Without await, for the task is being cancelled; nobody is told, for they are too."""
+        try:
+            commit(connection, self._batch)
+        except sqlite3.Error as error:
+            log.warning("simulator's database misses the last changes", path=str(self._path), error=str(error))
+
+    async def _write(self, connection: sqlite3.Connection) -> None:
+        batch, self._batch, self._arrived = self._batch, Batch(), trio.Event()
+        while True:
+            try:
+                await trio.to_thread.run_sync(commit, connection, batch, limiter=self._limiter)
+                break
+            except sqlite3.OperationalError as error:  # locked, or no room on the disk: whoever waits goes on waiting
+                log.warning("simulator's database cannot be written", path=str(self._path), error=str(error))
+                await trio.sleep(RETRY_S)
+        for action in batch.when_done:
+            action()
+        batch.done.set()
+
+
+def _plain(text: str | None) -> str | None:
+    return None if text is None else storable(text)
