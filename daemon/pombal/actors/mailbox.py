@@ -119,6 +119,10 @@ class Mailbox(Generic[C]):
             if envelope in self._waiting:
                 self._waiting.remove(envelope)
 
+    def tell(self, command: C, timeout_s: float) -> None:
+        """Give the actor a command whose answer nobody waits for. Raises PombalError when it finds no place."""
+        self._put(command, timeout_s)
+
     def close(self) -> None:
         """Take nothing more; what waits is answered shutting_down, what is being done may finish."""
         self._is_closed = True

@@ -38,16 +38,24 @@ class StartedOnce(Generic[T]):
     def __init__(self, task_status: trio.TaskStatus[T]) -> None:
         self._task_status: trio.TaskStatus[T] | None = task_status
 
-    def started(self, value: T) -> None:
+    def started(self, value: T = None) -> None:  # type: ignore[assignment]  # as trio's own: no value is None
         if self._task_status is not None:
             task_status, self._task_status = self._task_status, None
             task_status.started(value)
 
 
-async def supervise(actor: ActorInfo, child: Child, policy: RestartPolicy, *, on_crash: OnCrash | None = None) -> None:
+async def supervise(
+    actor: ActorInfo,
+    child: Child,
+    policy: RestartPolicy,
+    *,
+    on_crash: OnCrash | None = None,
+    refusals: tuple[type[Exception], ...] = (),
+) -> None:
     """Run child until it returns of its own will; restart it after a pause when it crashes.
 
-    on_crash is awaited after each crash, before the pause. Raises RestartIntensityExceeded from the last crash; the
+    on_crash is awaited after each crash, before the pause. refusals are no crashes: a child that says that it cannot
+    be started as things are will say so again, so they pass. Raises RestartIntensityExceeded from the last crash; the
     caller decides what that means for it: a session cools down and is tried again, the recorder ends the process.
     """
     crashes = CrashLog(policy, _jitter)
@@ -55,6 +63,9 @@ async def supervise(actor: ActorInfo, child: Child, policy: RestartPolicy, *, on
         actor.state = ActorState.RUNNING
         try:
             await child()
+        except refusals:
+            actor.state = ActorState.STOPPED
+            raise
         except Exception as error:  # a group of nothing but Exceptions is one too
             await _report(actor, error, on_crash)
             pause_s = crashes.crashed(trio.current_time())

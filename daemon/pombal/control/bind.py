@@ -55,6 +55,16 @@ def adopt_socket(descriptor: int) -> trio.SocketListener:
     return _listener(sock)
 
 
+@contextmanager
+def adopted(descriptor: int) -> Iterator[trio.SocketListener]:
+    """As adopt_socket, on a copy of the descriptor: a server that is started again finds the original still open."""
+    listener = adopt_socket(os.dup(descriptor))
+    try:
+        yield listener
+    finally:
+        listener.socket.close()
+
+
 def _listener(sock: socket.socket) -> trio.SocketListener:
     sock.setblocking(False)
     return trio.SocketListener(trio.socket.from_stdlib_socket(sock))

@@ -1,7 +1,8 @@
 """The registry: every session's seat, by name and by id, and the supervisor that keeps an actor on each."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from pombal.actors.tree import ActorTree
 from pombal.model.changes import Change, SetSessionState
 from pombal.model.errors import Kind, PombalError, not_found
 from pombal.model.events import EventType
-from pombal.model.message import MessageStatus
+from pombal.model.message import MessageRow, MessageStatus
 from pombal.model.session import LinkKind, SessionRow
 from pombal.model.session_state import Trigger, at_daemon_start
 from pombal.session.actor import SessionActor
@@ -34,8 +35,11 @@ BOOT_SLICE = 500
 class Registry:
     """All sessions that are there. Its nursery is given by ``run``; each actor lives in it."""
 
-    def __init__(self, context: SessionContext, tree: ActorTree) -> None:
+    def __init__(self, context: SessionContext, tree: ActorTree, restarted: Callable[[str, str], None]) -> None:
+        """restarted: told the link and the reason of each restart of an actor."""
         self._context = context
+        self._restarted = restarted
+        self._scope = trio.CancelScope()
         self._tree = tree
         self._by_key: dict[int, Seat] = {}
         self._by_name: dict[str, Seat] = {}
@@ -67,15 +71,20 @@ class Registry:
     # Their life
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Own the actors' nursery, and watch over their links, until cancelled."""
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            task_status.started()
-            while True:
-                await trio.sleep(WATCH_EVERY_S)
-                for seat in list(self):
-                    if seat.connection is not None:
-                        seat.connection.watch()
+        """Own the actors' nursery, and watch over their links, until ``stop``."""
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                task_status.started()
+                while True:
+                    await trio.sleep(WATCH_EVERY_S)
+                    for seat in list(self):
+                        if seat.connection is not None:
+                            seat.connection.watch()
+
+    def stop(self) -> None:
+        """End all actors, and with them their links."""
+        self._scope.cancel()
 
     async def reconcile(self, rows: list[SessionRow], queue_depths: dict[int, int]) -> None:
         """At the daemon's start: whatever the store says of active sessions, none is connected; then start them."""
@@ -104,6 +113,17 @@ class Registry:
         if seat.is_deleted:
             raise not_found(f"session {seat.name!r} was deleted")
         return await seat.mailbox.ask(command, self._context.settings.sessions.command_timeout_s)
+
+    def tell(self, seat: Seat, command: Command) -> None:
+        """Leave a command whose outcome nobody waits for. One that finds the mailbox full or closed is dropped."""
+        with suppress(PombalError):
+            seat.mailbox.tell(command, self._context.settings.sessions.command_timeout_s)
+
+    def release(self, seat: Seat, row: MessageRow) -> None:
+        """A message that was held back from going out may go again, if it still waits."""
+        seat.outbox.release(row)
+        if seat.connection is not None:
+            seat.connection.wake_dispatcher()
 
     def close_mailboxes(self) -> None:
         """The daemon drains: commands that wait are answered so, and no more are taken."""
@@ -161,6 +181,7 @@ class Registry:
         text = f"crashed: {seat.actor.last_crash.error if seat.actor.last_crash else error}"
         await move(seat, self._context, Trigger.LINK_LOST, last_error=text)
         await count_error(seat, self._context, text, restarts=1)
+        self._restarted(seat.link, "crash")
 
     def _forget(self, seat: Seat) -> None:
         self._by_key.pop(seat.key, None)

@@ -1,4 +1,4 @@
-"""Connecting is bounded over all sessions, so that ten thousand that start together do not stand in each other's way."""
+"""Connecting is bounded over all sessions, so that thousands that start together do not hinder each other."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

@@ -175,3 +175,9 @@ def link_ids_of(connection: sqlite3.Connection, session_key: int, message_id: st
     """WhatsApp's own id of a message of ours, for a quote or a reaction."""
     row = message_by_id(connection, session_key, message_id)
     return None if row is None else row.link_id
+
+
+def oldest_queued_at(connection: sqlite3.Connection) -> int | None:
+    """When the message was queued that has waited longest (epoch ms)."""
+    (oldest,) = connection.execute("SELECT min(queued_at) FROM messages WHERE status = 'queued'").fetchone()
+    return None if oldest is None else int(oldest)

@@ -60,3 +60,8 @@ def list_sessions(connection: sqlite3.Connection, wanted: SessionFilter) -> list
     page = f"SELECT s.* FROM sessions AS s WHERE {' AND '.join(conditions)} ORDER BY s.key LIMIT ?"
     sql = f"SELECT json_group_array({_SESSION}) FROM ({page}) AS s"
     return [session_row(values) for values in unpacked(connection, sql, [*parameters, wanted.limit])]
+
+
+def keys_of_owner(connection: sqlite3.Connection, owner: str) -> tuple[int, ...]:
+    """All of an owner's sessions, deleted ones too: their history is the owner's."""
+    return tuple(key for (key,) in connection.execute("SELECT key FROM sessions WHERE owner = ?", [owner]))

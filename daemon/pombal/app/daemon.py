@@ -1,0 +1,214 @@
+"""The daemon: the order of start and drain, and which nursery owns what."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import structlog
+import trio
+
+from pombal import __version__
+from pombal.actors.policy import RestartPolicy
+from pombal.actors.supervisor import StartedOnce, supervise
+from pombal.actors.tree import ActorTree
+from pombal.api.app import create_app
+from pombal.api.server import serve_http
+from pombal.app.facts import Facts
+from pombal.app.rooms import Rooms, build_rooms
+from pombal.config.errors import StartRefused
+from pombal.config.load import load_config
+from pombal.config.paths import Paths
+from pombal.config.reload import LiveSettings, ReloadReport
+from pombal.config.settings import Settings
+from pombal.control.bind import adopted, bind_socket
+from pombal.control.peers import peer_rules
+from pombal.control.server import ControlServer, identify_by
+from pombal.model.clock import system_clock
+from pombal.ops.logging import configure_logging
+from pombal.ops.loop_lag import measure_loop_lag
+from pombal.ops.notify import Notifier, listen_fds, watchdog_interval_s
+from pombal.ops.signals import handle_signals
+from pombal.ops.watchdog import feed_watchdog
+
+log = structlog.get_logger()
+
+# For the daemon's own actors: one that cannot be kept up ends the process, and systemd starts it again.
+CORE_POLICY = RestartPolicy(intensity=5, period_s=60.0, backoff_min_s=0.1, backoff_max_s=5.0)
+STATUS_EVERY_S = 5.0
+
+Play = Callable[["Daemon"], Awaitable[None]]
+
+
+class Daemon:
+    """One life of the daemon. ``drain`` and ``cancel`` may be called from the trio thread at any time."""
+
+    def __init__(self, settings: Settings, paths: Paths, config_path: Path | None) -> None:
+        self.live = LiveSettings(settings)
+        self.paths = paths
+        self.tree = ActorTree()
+        self.has_failed = False
+        self.http_urls: list[str] = []
+        self._config_path = config_path
+        self._asked_to_drain = trio.Event()
+        self._scope = trio.CancelScope()
+        self.rooms: Rooms
+        self.facts: Facts
+
+    def drain(self) -> None:
+        """Stop in order: nothing accepted is lost. The deadline is [daemon] drain_s."""
+        self._asked_to_drain.set()
+
+    def cancel(self) -> None:
+        """Stop at once. What was acknowledged is on disk already."""
+        self.has_failed = True
+        self._scope.cancel()
+
+    def reload(self) -> ReloadReport:
+        """Read the configuration file again; what may change now, changes. Raises ConfigError, and changes nothing."""
+        path = None if self._config_path is None else str(self._config_path)
+        report = self.live.replace(load_config(path, os.environ).settings)
+        configure_logging(self.live.current.log, environ=os.environ)
+        self.rooms.writer.writer.acceptable_ms = self.live.current.latency.acceptable_ms
+        log.info("configuration reloaded", **report.object())
+        return report
+
+    async def run(self, play: Play | None = None) -> None:
+        """Start, serve, and drain when asked to. play: something to do once the daemon is ready (the demo)."""
+        with Notifier(os.environ) as notifier, self._scope:
+            async with self._started(notifier) as nursery:
+                if play is not None:
+                    nursery.start_soon(play, self)
+                await self._asked_to_drain.wait()
+                notifier.stopping("draining")
+                with trio.move_on_after(self.live.current.daemon.drain_s) as deadline:
+                    await self._drain()
+                if deadline.cancelled_caught:
+                    self.has_failed = True
+                    log.error("drain took too long", drain_s=self.live.current.daemon.drain_s)
+                nursery.cancel_scope.cancel()
+        log.info("stopped")
+
+    @asynccontextmanager
+    async def _started(self, notifier: Notifier) -> AsyncIterator[trio.Nursery]:
+        """Everything is up inside. The nursery owns the daemon's own actors; the store is closed after all of them."""
+        async with AsyncExitStack() as stack:
+            rooms = self.rooms = await build_rooms(self.live, self.paths, self.tree, self.reload, stack)
+            self.facts = Facts(rooms, self.live, self.tree, self.paths, system_clock())
+            rooms.metrics.read_gauges_from(self.facts.sources())
+            nursery = await stack.enter_async_context(trio.open_nursery())
+            await nursery.start(
+                partial(
+                    handle_signals, drain=self.drain, cancel=self.cancel, reload=lambda: self._reload_told(notifier)
+                )
+            )
+            await self._start_core(nursery)
+            await self._start_transports(nursery)
+            self._watch(nursery, notifier)
+            self.facts.is_started = True
+            notifier.ready(self.facts.status_line())
+            log.info("ready", sessions=len(rooms.registry), socket=str(self.paths.socket), http=self.http_urls)
+            yield nursery
+
+    async def _start_core(self, nursery: trio.Nursery) -> None:
+        rooms = self.rooms
+        nursery.start_soon(self._keep, "recorder", "recorder", self._record)
+        if rooms.network is not None:
+            await nursery.start(rooms.network.run)
+        await nursery.start(rooms.registry.run)
+        await rooms.registry.reconcile(rooms.stored_sessions, rooms.queue_depths)
+        nursery.start_soon(self._keep, "housekeeping", "housekeeping", rooms.housekeeping.run)
+        nursery.start_soon(measure_loop_lag, rooms.metrics.loop_lag)
+
+    async def _record(self) -> None:
+        await self.rooms.recorder.run()
+        self.rooms.recorder_done.set()
+
+    async def _start_transports(self, nursery: trio.Nursery) -> None:
+        settings, rooms = self.live.current, self.rooms
+        rules = peer_rules(settings.control)
+        self._control = ControlServer(
+            rooms.service, settings.control, identify_by(rules), rooms.metrics.control_request
+        )
+        self._control_done = trio.Event()
+        inherited = listen_fds(os.environ).get("control")
+        listen = partial(bind_socket, self.paths.socket, rules) if inherited is None else partial(adopted, inherited)
+        await nursery.start(self._serve_control, listen)
+        self._http_shutdown, self._http_done = trio.Event(), trio.Event()
+        if settings.http.enabled:
+            await nursery.start(self._serve_http, settings.http.bind)
+        else:
+            self._http_done.set()
+
+    async def _serve_control(
+        self,
+        listen: Callable[[], AbstractContextManager[trio.SocketListener]],
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        once = StartedOnce(task_status)
+
+        async def serve() -> None:
+            with listen() as listener:
+                await self._control.serve(listener, task_status=once)
+
+        await supervise(self.tree.enter("control", "control"), serve, CORE_POLICY, refusals=(StartRefused,))
+        self._control_done.set()
+
+    async def _serve_http(self, bind: str, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
+        app = create_app(
+            health=self.facts.health,
+            render_metrics=self.rooms.metrics.render,
+            count_request=self.rooms.metrics.http_request,
+        )
+
+        async def serve() -> None:
+            async with trio.open_nursery() as nursery:
+                self.http_urls = await nursery.start(partial(serve_http, app, bind, shutdown=self._http_shutdown))
+                once.started(self.http_urls)
+
+        once = StartedOnce(task_status)
+        # The first start is not supervised: a port in use is a refusal to start, and no crash.
+        await supervise(self.tree.enter("http", "http"), serve, CORE_POLICY)
+        self._http_done.set()
+
+    async def _keep(self, name: str, kind: str, child: Callable[[], Awaitable[None]]) -> None:
+        """An actor of the daemon's own. Beyond its restart intensity the process ends, and says so."""
+        try:
+            await supervise(self.tree.enter(name, kind), child, CORE_POLICY)
+        except BaseException:
+            self.has_failed = True
+            raise
+
+    def _watch(self, nursery: trio.Nursery, notifier: Notifier) -> None:
+        if (interval_s := watchdog_interval_s(os.environ)) is not None:
+            nursery.start_soon(feed_watchdog, notifier.watchdog, interval_s, lambda: self.facts.health().is_live)
+        nursery.start_soon(self._tell_status, notifier)
+
+    async def _tell_status(self, notifier: Notifier) -> None:
+        while notifier.is_heard:
+            notifier.status(self.facts.status_line())
+            await trio.sleep(STATUS_EVERY_S)
+
+    def _reload_told(self, notifier: Notifier) -> None:
+        notifier.reloading()
+        try:
+            self.reload()
+        finally:
+            notifier.ready(self.facts.status_line())
+
+    async def _drain(self) -> None:
+        """Nothing more comes in; what is in goes to disk, is acknowledged and told; then the doors close."""
+        rooms = self.rooms
+        self.facts.is_draining = True
+        self._http_shutdown.set()
+        rooms.registry.close_mailboxes()
+        rooms.context.draining.set()
+        rooms.recorder.close()
+        await rooms.recorder_done.wait()
+        rooms.registry.stop()
+        rooms.hub.close()
+        self._control.drain()
+        await self._control_done.wait()
+        await self._http_done.wait()
+        log.info("drained", last_event_seq=rooms.hub.last_seq, version=__version__)

@@ -1,0 +1,77 @@
+"""Housekeeping: what time does to the store. Queues expire, codes are emptied, old events and rollups go."""
+
+import trio
+
+from pombal.config.reload import LiveSettings
+from pombal.model.changes import Change, ClearCodes, FailQueue, PruneEvents, PruneRollups
+from pombal.model.clock import Clock
+from pombal.recorder.recorder import Recorder
+from pombal.session.registry import Registry
+from pombal.store.latency_stats import MINUTES_KEPT_MS
+from pombal.store.message_queries import oldest_queued_at
+from pombal.store.reader import Reader
+
+EVERY_S = 5.0
+PRUNE_EVERY_S = 600.0
+SLICE = 500
+DAY_MS = 86_400_000
+
+
+class Housekeeping:
+    """One actor; every change it makes is a slice that holds up no commit."""
+
+    def __init__(
+        self, recorder: Recorder, reader: Reader, registry: Registry, live: LiveSettings, clock: Clock
+    ) -> None:
+        self._recorder = recorder
+        self._reader = reader
+        self._registry = registry
+        self._live = live
+        self._clock = clock
+        self._oldest_queued_at: int | None = None
+
+    async def run(self) -> None:
+        pruned_s = float("-inf")
+        while True:
+            await self._recorder.commit(ClearCodes(at=self._clock()))
+            await self._expire()
+            if trio.current_time() - pruned_s >= PRUNE_EVERY_S:
+                pruned_s = trio.current_time()
+                await self._prune()
+            await trio.sleep(EVERY_S)
+
+    def oldest_queued_age_s(self) -> float:
+        """As of the last round; 0 where nothing waits."""
+        if self._oldest_queued_at is None or not any(seat.outbox.depth for seat in self._registry):
+            return 0.0
+        return max(0, self._clock().wall_ms - self._oldest_queued_at) / 1000
+
+    async def _expire(self) -> None:
+        """Yesterday's answers must not flood out after an outage."""
+        max_age_s = self._live.current.outbox.max_age_s
+        self._oldest_queued_at = await self._reader.run(oldest_queued_at)
+        before_ms = self._clock().wall_ms - int(max_age_s * 1000)
+        if self._oldest_queued_at is None or self._oldest_queued_at >= before_ms:
+            return
+        detail = f"it waited longer than {max_age_s:g} s ([outbox] max_age_s)"
+        await self._slices(
+            FailQueue(
+                at=self._clock(), session_key=None, error_kind="expired", error_detail=detail, limit=SLICE,
+                queued_before_ms=before_ms,
+            )
+        )  # fmt: skip
+
+    async def _prune(self) -> None:
+        now = self._clock()
+        before_ms = now.wall_ms - int(self._live.current.retention.events_days * DAY_MS)
+        await self._slices(PruneEvents(at=now, before_ms=before_ms, limit=SLICE))
+        keys = [0, *(seat.key for seat in self._registry)]
+        for start in range(0, len(keys), SLICE):
+            part = tuple(keys[start : start + SLICE])
+            await self._recorder.commit(
+                PruneRollups(at=now, session_keys=part, before_ms=now.wall_ms - MINUTES_KEPT_MS)
+            )
+
+    async def _slices(self, change: Change) -> None:
+        while await self._recorder.commit(change) >= SLICE:
+            pass

@@ -1,0 +1,145 @@
+"""Building the rooms, each from those before it. Nothing runs yet when this is done, but the writer's thread."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from pombal import __version__
+from pombal.actors.tree import ActorTree
+from pombal.app.housekeeping import Housekeeping
+from pombal.app.telemetry import Telemetry
+from pombal.config.paths import Paths
+from pombal.config.reload import LiveSettings, ReloadReport
+from pombal.hub.hub import Hub
+from pombal.link.base import OpenLink
+from pombal.link.simulator import SimulatedNetwork, validate_settings
+from pombal.model.clock import system_clock
+from pombal.model.session import LinkKind, SessionRow
+from pombal.ops.metrics import Metrics
+from pombal.recorder.recorder import Recorder
+from pombal.recorder.writer_thread import ThreadedWriter, WriterThread
+from pombal.service.deps import Deps
+from pombal.service.media_files import MediaFiles
+from pombal.service.service import PombalService
+from pombal.session.context import SessionContext
+from pombal.session.registry import Registry
+from pombal.store.connection import log_id_of, open_writer
+from pombal.store.message_queries import queue_depths
+from pombal.store.reader import Reader
+from pombal.store.session_queries import present_sessions
+from pombal.store.writer import CommitReport, Writer
+
+CLOSE_TIMEOUT_S = 10.0
+
+
+@dataclass(slots=True)
+class Rooms:
+    """The daemon's rooms. stored_sessions and queue_depths: what the store knew when it was opened."""
+
+    writer: ThreadedWriter
+    reader: Reader
+    recorder: Recorder
+    recorder_done: trio.Event
+    hub: Hub
+    network: SimulatedNetwork | None
+    context: SessionContext
+    registry: Registry
+    housekeeping: Housekeeping
+    metrics: Metrics
+    service: PombalService
+    stored_sessions: list[SessionRow]
+    queue_depths: dict[int, int]
+
+
+async def build_rooms(
+    live: LiveSettings, paths: Paths, tree: ActorTree, reload: Callable[[], ReloadReport], stack: AsyncExitStack
+) -> Rooms:
+    """Open the store and put everything on top of it. Raises StoreError. The stack closes what was opened, last."""
+    settings = live.current
+    connection = open_writer(paths.database, settings.recorder, settings.store)
+    log_id = log_id_of(connection)
+    writer = ThreadedWriter(Writer(connection, system_clock, settings.latency.acceptable_ms), WriterThread())
+    stack.push_async_callback(_close_writer, writer)
+    reader = Reader(paths.database, settings.store, settings.recorder.busy_timeout_ms)
+    stack.callback(reader.close)
+    metrics = Metrics(__version__, lambda: live.current.metrics)
+    telemetry = Telemetry(metrics, lambda: live.current.latency)
+    hub = Hub(reader, settings.events, log_id, writer.writer.last_seq, system_clock)
+
+    def committed(report: CommitReport) -> None:
+        """In commit order: readers first, then the outboxes, then the books."""
+        hub.publish(report.events)
+        registry.committed(report)
+        telemetry.committed(report)
+
+    recorder = Recorder(settings.recorder, writer, committed)
+    network = _network(live, paths)
+    context = _context(recorder, reader, network, live)
+    registry = Registry(context, tree, metrics.session_restarted)
+    deps = Deps(
+        registry=registry,
+        recorder=recorder,
+        reader=reader,
+        hub=hub,
+        clock=system_clock,
+        live=live,
+        tree=tree,
+        media=MediaFiles(paths.media),
+        database=paths.database,
+        started_at_ms=system_clock().wall_ms,
+        started_mono_ms=system_clock().mono_ms,
+        reload=reload,
+        simulator=network,
+    )
+    await trio.to_thread.run_sync(deps.media.sweep)
+    return Rooms(
+        writer=writer,
+        reader=reader,
+        recorder=recorder,
+        recorder_done=trio.Event(),
+        hub=hub,
+        network=network,
+        context=context,
+        registry=registry,
+        housekeeping=Housekeeping(recorder, reader, registry, live, system_clock),
+        metrics=metrics,
+        service=PombalService(deps, {LinkKind.SIMULATOR: validate_settings} if network is not None else {}),
+        stored_sessions=await reader.run(present_sessions),
+        queue_depths=await reader.run(queue_depths),
+    )
+
+
+def _network(live: LiveSettings, paths: Paths) -> SimulatedNetwork | None:
+    simulator = live.current.simulator
+    if not simulator.enabled:
+        return None
+    return SimulatedNetwork(simulator, system_clock, paths.simulator_db if simulator.durable else None)
+
+
+def _context(
+    recorder: Recorder, reader: Reader, network: SimulatedNetwork | None, live: LiveSettings
+) -> SessionContext:
+    links: dict[LinkKind, OpenLink] = {}
+    forget: dict[LinkKind, Callable[[str], Any]] = {}
+    if network is not None:
+        links[LinkKind.SIMULATOR] = network.open
+        forget[LinkKind.SIMULATOR] = network.forget
+    return SessionContext(
+        recorder=recorder,
+        reader=reader,
+        links=links,
+        forget=forget,
+        clock=system_clock,
+        live=live,
+        starts=trio.Semaphore(live.current.sessions.start_concurrency),
+        draining=trio.Event(),
+    )
+
+
+async def _close_writer(writer: ThreadedWriter) -> None:
+    """Bounded and shielded: after a hard stop a writer that hangs must not keep the process."""
+    with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
+        await writer.close()

@@ -1,0 +1,57 @@
+"""What the methods work with: the rooms of the daemon, put together by the composition root."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pombal.actors.tree import ActorTree
+from pombal.config.reload import LiveSettings, ReloadReport
+from pombal.hub.hub import Hub
+from pombal.model.caller import Caller, Role
+from pombal.model.clock import Clock
+from pombal.model.errors import not_found
+from pombal.model.message import MessageType
+from pombal.recorder.recorder import Recorder
+from pombal.service.media_files import MediaFiles
+from pombal.session.registry import Registry
+from pombal.session.seat import Seat
+from pombal.store.reader import Reader
+
+
+class Network(Protocol):
+    """The simulated network, as far as methods play the phone, the people and fate on it."""
+
+    async def scan(self, session_id: str) -> None: ...
+
+    async def inject(
+        self, session_id: str, from_: str, text: str | None, message_type: MessageType, count: int
+    ) -> list[str]: ...
+
+    async def fault(self, session_id: str, kind: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """``reload`` reads the configuration file again; ``simulator`` is None where it is switched off."""
+
+    registry: Registry
+    recorder: Recorder
+    reader: Reader
+    hub: Hub
+    clock: Clock
+    live: LiveSettings
+    tree: ActorTree
+    media: MediaFiles
+    database: Path
+    started_at_ms: int
+    started_mono_ms: int
+    reload: Callable[[], ReloadReport]
+    simulator: Network | None
+
+    def seat(self, name_or_id: str, caller: Caller) -> Seat:
+        """A session that is there and that caller may see. Raises PombalError (not_found)."""
+        seat = self.registry.find(name_or_id)
+        if caller.role == Role.USER and seat.owner != caller.owner:
+            raise not_found(f"there is no session {name_or_id[:80]!r}")
+        return seat

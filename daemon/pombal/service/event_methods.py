@@ -1,0 +1,51 @@
+"""events.list and events.subscribe"""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+
+from pombal.hub.subscription import EventFilter, Subscription
+from pombal.model import params as p
+from pombal.model import results as r
+from pombal.model.caller import Caller, Role
+from pombal.model.events import without_code
+from pombal.service.deps import Deps
+from pombal.store.event_log import EventPage, events_after, newest_events
+
+
+class EventMethods:
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    async def list(self, params: p.EventListParams, caller: Caller) -> r.EventPage:
+        now_ms = self._deps.clock().wall_ms
+        wanted = _filter(params.sessions, params.types)
+
+        def query(connection: sqlite3.Connection) -> EventPage:
+            if params.after is None:
+                return newest_events(connection, params.limit, now_ms, wanted.sessions, wanted.types)
+            return events_after(connection, params.after, params.limit, now_ms, wanted.sessions, wanted.types)
+
+        page = await self._deps.reader.run(query)
+        shown = [without_code(event) if caller.role == Role.READER else event for event in page.events]
+        return r.EventPage(
+            results=[event.object() for event in shown], last_seq=page.bounds.last_seq, log_id=self._deps.hub.log_id
+        )
+
+    def subscribe(
+        self,
+        after: int | None,
+        sessions: Sequence[str] | None,
+        types: Sequence[str] | None,
+        log_id: str | None,
+        transport: str,
+    ) -> AbstractAsyncContextManager[Subscription]:
+        return self._deps.hub.subscribe(
+            after=after, wanted=_filter(sessions, types), log_id=log_id, transport=transport
+        )
+
+
+def _filter(sessions: Sequence[str] | None, types: Sequence[str] | None) -> EventFilter:
+    return EventFilter(
+        None if sessions is None else frozenset(sessions), None if types is None else frozenset(map(str, types))
+    )

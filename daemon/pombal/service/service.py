@@ -1,0 +1,88 @@
+"""The service: every method of the catalog, and who carries it out."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from pydantic import BaseModel
+
+from pombal.hub.subscription import Subscription
+from pombal.model.caller import Caller
+from pombal.model.errors import Kind, PombalError
+from pombal.model.params import SendParams
+from pombal.model.session import LinkKind
+from pombal.service.base import SendReply
+from pombal.service.daemon_methods import DaemonMethods
+from pombal.service.deps import Deps
+from pombal.service.event_methods import EventMethods
+from pombal.service.latency_methods import LatencyMethods
+from pombal.service.message_methods import MessageMethods
+from pombal.service.sending import Sending
+from pombal.service.session_methods import CheckSettings, SessionMethods
+from pombal.service.simulator_methods import SimulatorMethods
+from pombal.service.uploads import MediaMethods
+
+Handler = Callable[[Any, Caller], Awaitable[BaseModel]]
+
+
+class PombalService:
+    """What transports ask, carried out; implements service.base.Service."""
+
+    def __init__(self, deps: Deps, check_settings: dict[LinkKind, CheckSettings]) -> None:
+        daemon, latency, messages = DaemonMethods(deps), LatencyMethods(deps), MessageMethods(deps)
+        sessions, media = SessionMethods(deps, latency, check_settings), MediaMethods(deps)
+        simulator = SimulatorMethods(deps)
+        self._events, self._sending = EventMethods(deps), Sending(deps)
+        self.handlers: dict[str, Handler] = {
+            "daemon.status": daemon.status,
+            "daemon.actors": daemon.actors,
+            "daemon.reload": daemon.reload,
+            "session.create": sessions.create,
+            "session.update": sessions.update,
+            "session.start": sessions.start,
+            "session.stop": sessions.stop,
+            "session.restart": sessions.restart,
+            "session.logout": sessions.logout,
+            "session.get": sessions.get,
+            "session.delete": sessions.delete,
+            "session.list": sessions.list,
+            "session.qr": sessions.qr,
+            "session.pair_code": sessions.pair_code,
+            "session.metrics": sessions.metrics,
+            "message.get": messages.get,
+            "message.list": messages.list,
+            "message.high_latency": messages.high_latency,
+            "message.mark_read": messages.mark_read,
+            "message.cancel": messages.cancel,
+            "message.resend": messages.resend,
+            "contact.check": messages.check_contacts,
+            "latency.stats": latency.stats,
+            "events.list": self._events.list,
+            "media.put": media.put,
+            "media.get": media.get,
+            "simulator.scan": simulator.scan,
+            "simulator.inject": simulator.inject,
+            "simulator.fault": simulator.fault,
+        }
+
+    async def call(self, method: str, params: BaseModel, caller: Caller) -> BaseModel:
+        """Carry out a method of the catalog. Raises PombalError for what is refused."""
+        handler = self.handlers.get(method)
+        if handler is None:
+            raise PombalError(Kind.UNSUPPORTED, f"{method} cannot be called here")
+        return await handler(params, caller)
+
+    async def send(self, params: SendParams, caller: Caller, reply: SendReply) -> None:
+        await self._sending.send(params, caller, reply)
+
+    def subscribe(
+        self,
+        *,
+        after: int | None,
+        sessions: Sequence[str] | None,
+        types: Sequence[str] | None,
+        log_id: str | None,
+        transport: str,
+        caller: Caller,
+    ) -> AbstractAsyncContextManager[Subscription]:
+        return self._events.subscribe(after, sessions, types, log_id, transport)

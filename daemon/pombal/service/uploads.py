@@ -1,0 +1,103 @@
+"""media.put and media.get: files in chunks over a protocol of lines."""
+
+from dataclasses import dataclass
+
+import trio
+
+from pombal.model import params as p
+from pombal.model import results as r
+from pombal.model.caller import Caller
+from pombal.model.changes import PutMedia
+from pombal.model.errors import Kind, PombalError, invalid, not_found
+from pombal.model.ids import new_ulid
+from pombal.service.deps import Deps
+from pombal.service.media_files import Upload
+
+
+@dataclass(slots=True)
+class _Unfinished:
+    upload: Upload
+    touched_s: float
+    caller: str
+    is_busy: bool = False
+
+
+class MediaMethods:
+    """Holds the unfinished uploads: at most [media] max_uploads, each given up after upload_timeout_s of silence."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._unfinished: dict[str, _Unfinished] = {}
+
+    async def put(self, params: p.MediaPutParams, caller: Caller) -> r.MediaPutAnswer:
+        name = params.upload or await self._begin(caller)
+        unfinished = self._at(name, params.offset, caller)
+        unfinished.is_busy = True
+        try:
+            await self._append(name, unfinished, params.data)
+            if params.sha256 is None:
+                return r.MediaPutAnswer(r.MediaUpload(upload=name, offset=unfinished.upload.size_bytes))
+            return r.MediaPutAnswer(await self._finish(name, unfinished.upload, params.sha256))
+        finally:
+            unfinished.is_busy = False
+            unfinished.touched_s = trio.current_time()
+
+    async def get(self, params: p.MediaGetParams, caller: Caller) -> r.MediaChunk:
+        data, eof = await trio.to_thread.run_sync(self._deps.media.read, params.sha256, params.offset, params.limit)
+        return r.MediaChunk(data=data, eof=eof)
+
+    async def _begin(self, caller: Caller) -> str:
+        settings = self._deps.live.current.media
+        await self._give_up_silent(settings.upload_timeout_s)
+        if len(self._unfinished) >= settings.max_uploads:
+            raise PombalError(
+                Kind.RATE_LIMITED, f"{settings.max_uploads} uploads are unfinished; finish one, or try again later"
+            )
+        upload = await trio.to_thread.run_sync(self._deps.media.begin)
+        name = new_ulid()
+        self._unfinished[name] = _Unfinished(upload, trio.current_time(), caller.name)
+        return name
+
+    def _at(self, name: str, offset: int, caller: Caller) -> _Unfinished:
+        unfinished = self._unfinished.get(name)
+        if unfinished is None or unfinished.caller != caller.name:
+            raise not_found(f"there is no unfinished upload {name!r}; begin anew, without upload")
+        if unfinished.is_busy:
+            raise PombalError(Kind.CONFLICT, "a chunk of this upload is still being written; send one after the other")
+        if offset != unfinished.upload.size_bytes:
+            raise PombalError(
+                Kind.CONFLICT,
+                f"the next chunk starts at offset {unfinished.upload.size_bytes}",
+                offset=unfinished.upload.size_bytes,
+            )
+        return unfinished
+
+    async def _append(self, name: str, unfinished: _Unfinished, data: bytes) -> None:
+        max_bytes = self._deps.live.current.media.max_bytes
+        if unfinished.upload.size_bytes + len(data) > max_bytes:
+            await self._drop(name)
+            raise PombalError(Kind.TOO_LARGE, f"the file is larger than {max_bytes} bytes ([media] max_bytes)")
+        try:
+            await trio.to_thread.run_sync(unfinished.upload.write, data)
+        except OSError as error:
+            await self._drop(name)
+            raise PombalError(Kind.UNAVAILABLE, f"the file cannot be stored: {error.strerror}") from error
+
+    async def _finish(self, name: str, upload: Upload, sha256: str) -> r.MediaStored:
+        if upload.digest.hexdigest() != sha256:
+            await self._drop(name)
+            raise invalid("the bytes received have another sha256 than the one given; upload the file again")
+        del self._unfinished[name]
+        size_bytes = upload.size_bytes
+        await trio.to_thread.run_sync(self._deps.media.finish, upload)
+        await self._deps.recorder.commit(PutMedia(at=self._deps.clock(), sha256=sha256, size_bytes=size_bytes))
+        return r.MediaStored(sha256=sha256, size_bytes=size_bytes)
+
+    async def _drop(self, name: str) -> None:
+        await trio.to_thread.run_sync(self._unfinished.pop(name).upload.discard)
+
+    async def _give_up_silent(self, timeout_s: float) -> None:
+        now_s = trio.current_time()
+        for name, unfinished in list(self._unfinished.items()):
+            if not unfinished.is_busy and now_s - unfinished.touched_s > timeout_s:
+                await self._drop(name)
