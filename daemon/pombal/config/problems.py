@@ -32,7 +32,7 @@ _REASONS = {
 
 
 def problems_of(error: ValidationError, data: dict[str, Any]) -> list[str]:
-    """One line for each fault of data, in the order of the file's keys: 'outbox.window: must be at least 1, not 0'."""
+    """One line for each fault of data, sorted by key: 'outbox.window: must be at least 1, not 0'."""
     faults = error.errors(include_url=False)
     lines = [_problem(fault, key) for fault in faults if (key := _key(fault["loc"], data)) is not None]
     return sorted(dict.fromkeys(lines))
