@@ -5,13 +5,14 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from pombal.config.errors import StartRefused
 from pombal.config.settings import RecorderSettings, StoreSettings
 from pombal.model.ids import new_ulid
 from pombal.store.schema import SCHEMA_VERSION, migrations
 
 
-class StoreError(Exception):
-    """The database cannot be used as it is; the text says why and what to do. Raised at start only."""
+class StoreError(StartRefused):
+    """The database cannot be used as it is; the text says why and what to do. Raised at start and by `pombal db`."""
 
 
 def open_writer(path: Path, recorder: RecorderSettings, store: StoreSettings) -> sqlite3.Connection:
@@ -21,8 +22,8 @@ def open_writer(path: Path, recorder: RecorderSettings, store: StoreSettings) ->
     """
     connection = _connect(path)
     try:
-        _check_known(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
+        check_known(connection, path)
+        _write_ahead(connection, path)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA busy_timeout = {recorder.busy_timeout_ms}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {store.wal_checkpoint_pages}")
@@ -30,7 +31,7 @@ def open_writer(path: Path, recorder: RecorderSettings, store: StoreSettings) ->
         migrate(connection)
     except sqlite3.Error as error:
         connection.close()
-        raise StoreError(_advice(path, error)) from error
+        raise StoreError(advice(path, error)) from error
     except BaseException:
         connection.close()
         raise
@@ -67,11 +68,20 @@ def _connect(path: Path) -> sqlite3.Connection:
         # autocommit: every transaction of ours is begun and ended where one can see it
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
-        raise StoreError(_advice(path, error)) from error
+        raise StoreError(advice(path, error)) from error
 
 
-def _check_known(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a database that a newer Pombal has written: its rows may mean what this program does not know."""
+def _write_ahead(connection: sqlite3.Connection, path: Path) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreError(f"{path} lies on a file system without shared memory, which SQLite needs; use a local disk")
+
+
+def check_known(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that a newer Pombal has written: its rows may mean what this program does not know.
+
+    Raises StoreError; sqlite3.Error where it cannot even be read.
+    """
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
         return
@@ -86,7 +96,8 @@ def _check_known(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _advice(path: Path, error: sqlite3.Error) -> str:
+def advice(path: Path, error: sqlite3.Error) -> str:
+    """What is wrong with the file at path, and what to do about it."""
     code = getattr(error, "sqlite_errorname", "")
     if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return (

@@ -1,0 +1,109 @@
+"""Whether the latency rollups say what the messages say, as long as those are kept."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from pombal.model.latency import bucket_of
+from pombal.model.times import iso
+
+_DAY_MS, _HOUR_MS = 86_400_000, 3_600_000
+_SUMS = "sum(messages), sum(measured), sum(late), sum(sum_ms), max(max_ms)"
+
+# Each message as what it added to the rollups of its day; see rollups.RollupDeltas.
+_LEARNT = f"""
+    WITH kept AS (
+        SELECT *, happened_at - happened_at % {_DAY_MS} AS day, origin = 'api' AND NOT offline AS counts FROM messages
+        WHERE session_key IN (SELECT key FROM sessions WHERE deleted_at IS NULL) AND happened_at >= 0
+    ), latencies AS (
+        SELECT session_key, day, 'to_sent' AS measure, sent_at - queued_at AS took_ms, 0 AS late
+        FROM kept WHERE counts AND direction = 'outbound' AND sent_at IS NOT NULL
+        UNION ALL SELECT session_key, day, 'to_delivered', delivered_at - queued_at, 0
+        FROM kept WHERE counts AND direction = 'outbound' AND delivered_at IS NOT NULL
+        UNION ALL SELECT session_key, day, 'to_read', read_at - queued_at, 0
+        FROM kept WHERE counts AND direction = 'outbound' AND read_at IS NOT NULL
+        UNION ALL SELECT session_key, day, 'inbound', total_latency_ms, is_latency_acceptable IS 0
+        FROM kept WHERE counts AND direction = 'inbound' AND total_latency_ms IS NOT NULL
+    ), learnt AS (
+        SELECT session_key, day, measure, 0 AS messages, 1 AS measured, late, took_ms AS sum_ms, took_ms AS max_ms
+        FROM latencies
+        UNION ALL SELECT session_key, day, direction, 1,
+            direction = 'outbound' AND counts AND is_latency_acceptable IS NOT NULL,
+            direction = 'outbound' AND counts AND is_latency_acceptable IS 0, 0, 0 FROM kept
+    )
+"""
+_OF_KEPT = "session_key IN (SELECT key FROM sessions WHERE deleted_at IS NULL) AND starts_at >= 0"
+_FROM_MESSAGES = f"SELECT session_key, day, measure, {_SUMS} FROM learnt GROUP BY 1, 2, 3"
+_BY_DAY = f"""
+    SELECT session_key, starts_at, measure, messages, measured, late, sum_ms, max_ms FROM latency_rollups
+    WHERE span_s = 86400 AND {_OF_KEPT} AND (messages OR measured)
+"""
+_BUCKETS_FROM_MESSAGES = (
+    "SELECT session_key, day, measure, bucket_of(took_ms) AS bucket, count(*) FROM latencies GROUP BY 1, 2, 3, 4"
+)
+_BUCKETS_BY_DAY = f"""
+    SELECT session_key, starts_at, measure, bucket, count FROM latency_histograms
+    WHERE span_s = 86400 AND {_OF_KEPT} AND count
+"""
+_DAYS = "SELECT session_key, starts_at, measure, {columns} FROM {table} WHERE span_s = 86400"
+_DAYS_FROM_HOURS = (
+    f"SELECT session_key, starts_at - starts_at % {_DAY_MS}, measure, {{sums}} FROM {{table}} WHERE span_s = 3600 "
+    "GROUP BY {groups}"
+)
+_HOURS_BY_MINUTE = """
+    SELECT session_key, starts_at, measure, {columns} FROM {table} AS r WHERE span_s = 3600 AND starts_at >= (
+        SELECT min(starts_at) FROM {table} WHERE session_key = r.session_key AND span_s = 60
+    )
+"""
+# The minutes of an hour that has begun to be forgotten are not all there.
+_HOURS_FROM_MINUTES = f"""
+    SELECT session_key, starts_at - starts_at % {_HOUR_MS} AS hour, measure, {{sums}} FROM {{table}} AS r
+    WHERE span_s = 60 AND starts_at - starts_at % {_HOUR_MS} >= (
+        SELECT min(starts_at) FROM {{table}} WHERE session_key = r.session_key AND span_s = 60
+    ) GROUP BY {{groups}}
+"""
+_EACH_SESSION = (
+    "SELECT 0, starts_at, measure, span_s, {sums} FROM {table} WHERE span_s > 60 AND session_key > 0 "
+    "GROUP BY span_s, {groups}"
+)
+_ALL_SESSIONS = (
+    "SELECT session_key, starts_at, measure, span_s, {columns} FROM {table} WHERE span_s > 60 AND session_key = 0"
+)
+_COUNTS = {
+    "table": "latency_rollups",
+    "columns": "messages, measured, late, sum_ms, max_ms",
+    "sums": _SUMS,
+    "groups": "1, 2, 3",
+}
+_BUCKETS = {
+    "table": "latency_histograms",
+    "columns": "bucket, count",
+    "sums": "bucket, sum(count)",
+    "groups": "1, 2, 3, bucket",
+}
+
+
+def rollups_add_up(connection: sqlite3.Connection) -> Iterator[str]:
+    """Messages against days, days against hours, hours against minutes, all sessions against each: sums and buckets."""
+    connection.create_function("bucket_of", 1, bucket_of, deterministic=True)
+    yield from _compared(connection, "days and messages", _BY_DAY, _FROM_MESSAGES, _LEARNT)
+    yield from _compared(connection, "days and messages", _BUCKETS_BY_DAY, _BUCKETS_FROM_MESSAGES, _LEARNT)
+    for table in (_COUNTS, _BUCKETS):
+        yield from _compared(connection, "days and hours", _DAYS, _DAYS_FROM_HOURS, **table)
+        yield from _compared(connection, "hours and minutes", _HOURS_BY_MINUTE, _HOURS_FROM_MINUTES, **table)
+        yield from _compared(connection, "all sessions and each", _ALL_SESSIONS, _EACH_SESSION, **table)
+
+
+def _compared(
+    connection: sqlite3.Connection, what: str, stored: str, computed: str, common: str = "", **table: str
+) -> Iterator[str]:
+    one, other = stored.format(**table), computed.format(**table)
+    sql = f"""
+        {common} SELECT count(*) OVER (), * FROM (
+            SELECT * FROM (SELECT * FROM ({one}) EXCEPT SELECT * FROM ({other}))
+            UNION ALL SELECT * FROM (SELECT * FROM ({other}) EXCEPT SELECT * FROM ({one}))
+        ) LIMIT 1
+    """
+    if (found := connection.execute(sql).fetchone()) is not None:
+        count, session_key, starts_at, measure, *_ = found
+        place = f"session {session_key or '(all)'}, {iso(starts_at)}, {measure}"
+        yield f"latency rollups: {what} differ in {count} rows, one of them at {place}"
