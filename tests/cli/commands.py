@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,6 +101,8 @@ class Terminal:
         return self.process.wait(WAIT_S)
 
     def _read(self) -> bool:
+        ready, _, _ = select.select([self._screen], [], [], WAIT_S)
+        assert ready, f"nothing more came after {self.seen.decode(errors='replace')}"
         try:
             data = self._screen.read(65_536)
         except OSError:  # Linux says EIO when the last one has closed the other side

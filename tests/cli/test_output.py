@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pombal.cli import output
+from pombal.cli.columns import Columns
 
 
 @pytest.mark.parametrize(
@@ -80,9 +81,7 @@ def test_line_breaks_stay_visible() -> None:
 def test_a_pipe_gets_whole_rows_without_colours_or_trailing_blanks(capsys: pytest.CaptureFixture[str]) -> None:
     long = "x" * 500
     output.show(
-        output.columns(
-            ["name", "state", "n>", "text~"], [["a", output.state("ready"), "7", long], ["bb", None, "10", ""]]
-        )
+        Columns(["name", "state", "n>", "text~"], [["a", output.state("ready"), "7", long], ["bb", None, "10", ""]])
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "NAME  STATE   N  TEXT"
@@ -98,3 +97,18 @@ def test_json_is_ascii_where_the_terminal_cannot_take_more(monkeypatch: pytest.M
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="latin-1"))
     output.print_json({"text": "→"})
     assert raw.getvalue() == b'{"text": "\\u2192"}\n'
+
+
+def test_a_narrow_terminal_loses_optional_columns_from_the_right_then_what_may_be_cut() -> None:
+    table = Columns(["name", "kind?", "up>?", "text~"], [["suporte", "session", "1 min", "a long remark about it all"]])
+    shown = {}
+    for width in (60, 46, 32, 22):
+        target = output.console()
+        target.width = width
+        with target.capture() as capture:
+            target.print(table)
+        shown[width] = [line.rstrip() for line in capture.get().splitlines()]
+    assert shown[60] == ["NAME     KIND        UP  TEXT", "suporte  session  1 min  a long remark about it all"]
+    assert shown[46] == ["NAME     KIND        UP  TEXT", "suporte  session  1 min  a long remark about …"]
+    assert shown[32] == ["NAME     KIND     TEXT", "suporte  session  a long remark…"]
+    assert shown[22] == ["NAME     TEXT", "suporte  a long remar…"]

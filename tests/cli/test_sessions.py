@@ -121,7 +121,7 @@ def test_delete_with_yes(run: Runner, daemon: FakeDaemon) -> None:
     assert daemon.calls == [("session.delete", {"name": "suporte", "purge": True})]
 
 
-@pytest.mark.parametrize(("typed", "deleted", "code"), [(b"y\n", 1, 0), (b"n\n", 0, 1), (b"\x03", 0, 130)])
+@pytest.mark.parametrize(("typed", "deleted", "code"), [(b"y\n", 1, 0), (b"n\n", 0, 1), (b"\x04", 0, 130)])
 def test_delete_on_a_terminal_asks(run: Runner, daemon: FakeDaemon, typed: bytes, deleted: int, code: int) -> None:
     daemon.answers["session.delete"] = {"deleted": True, "messages_deleted": 0}
     with run.terminal("session", "delete", "suporte") as terminal:

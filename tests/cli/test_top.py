@@ -19,7 +19,7 @@ def look(at_s: float, *sessions: dict[str, Any], before: Look | None = None) -> 
         before=None if before is None else before.totals(),
         before_s=None if before is None else before.at_s,
     )
-    shown.metrics = {session["name"]: objects.metrics(session["name"]) for session in sessions}
+    shown.metrics = {session["id"]: objects.metrics(session["name"]) for session in sessions}
     return shown
 
 
@@ -31,7 +31,7 @@ def rendered(shown: Look, width: int) -> list[str]:
     target = console()
     target.width = width
     with target.capture() as capture:
-        target.print(render_top(shown, width))
+        target.print(render_top(shown))
     return capture.get().splitlines()
 
 

@@ -6,8 +6,9 @@ import typer
 from rich.console import RenderableType
 
 from pombal.cli.client import ask
+from pombal.cli.columns import Columns
 from pombal.cli.options import Json, SessionName, Socket
-from pombal.cli.output import columns, emit, yes_no
+from pombal.cli.output import emit, yes_no
 
 app = typer.Typer(help="What WhatsApp knows of phone numbers.", no_args_is_help=True)
 
@@ -30,7 +31,7 @@ def check(
 
 
 def render_contacts(contacts: list[dict[str, Any]]) -> RenderableType:
-    return columns(
+    return Columns(
         ["number", "on whatsapp", "address", "lid"],
         (
             [contact["number"], yes_no(contact["exists"]), contact["canonical_id"], contact["lid"]]

@@ -9,8 +9,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from pombal.cli.client import ask, show_pages
+from pombal.cli.columns import Columns
 from pombal.cli.options import Everything, Json, Limit, Socket, given
-from pombal.cli.output import columns, duration, emit, facts, milliseconds, moment, one_line, size, state
+from pombal.cli.output import duration, emit, facts, milliseconds, moment, one_line, size, state
 
 
 def serve(
@@ -87,8 +88,8 @@ def _recorder(recorder: dict[str, Any]) -> str:
 
 
 def render_actors(actors: list[dict[str, Any]]) -> RenderableType:
-    return columns(
-        ["actor", "kind", "state", "mailbox>", "restarts>", "up>", "last crash~"],
+    return Columns(
+        ["actor", "kind?", "state", "mailbox>?", "restarts>", "up>?", "last crash~"],
         (
             [
                 actor["name"],

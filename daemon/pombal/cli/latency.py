@@ -6,8 +6,9 @@ import typer
 from rich.console import Group, RenderableType
 
 from pombal.cli.client import ask
+from pombal.cli.columns import Columns
 from pombal.cli.options import Json, SessionFilter, Since, Socket, Until, given
-from pombal.cli.output import columns, emit, facts, milliseconds, moment, percent
+from pombal.cli.output import emit, facts, milliseconds, moment, percent
 from pombal.model.message import Direction
 
 MEASURES = (
@@ -52,7 +53,7 @@ def _summary(stats: dict[str, Any]) -> RenderableType:
 
 
 def _table(stats: dict[str, Any]) -> RenderableType:
-    return columns(
+    return Columns(
         ["latency", "average>", "p50>", "p95>", "p99>", "max>"],
         ([title, milliseconds(stats[average]), *_percentiles(stats, name)] for name, title, average in MEASURES),
     )

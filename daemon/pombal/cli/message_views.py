@@ -5,7 +5,8 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from pombal.cli.output import columns, facts, milliseconds, moment, one_line, size, state, yes_no
+from pombal.cli.columns import Columns
+from pombal.cli.output import facts, milliseconds, moment, one_line, size, state, yes_no
 from pombal.model.message import Direction
 
 STAGES = (
@@ -19,13 +20,13 @@ STAMPS = ("queued_at", "dispatched_at", "sent_at", "received_at", "delivered_at"
 
 
 def render_messages(messages: list[dict[str, Any]]) -> RenderableType:
-    return columns(
-        ["id>", "time", "session", "", "contact", "status", "took>", "message id", "text~"],
+    return Columns(
+        ["id>", "time", "session?", "", "contact", "status", "took>?", "message id?", "text~"],
         (_row(message) for message in messages),
     )
 
 
-def _row(message: dict[str, Any]) -> list[RenderableType | None]:
+def _row(message: dict[str, Any]) -> list[str | Text | None]:
     inbound = message["direction"] == Direction.INBOUND
     return [
         str(message["id"]),

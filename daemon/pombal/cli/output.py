@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,10 +51,10 @@ def show(renderable: RenderableType) -> None:
     """Print to stdout, without the blanks that tables put at the end of a line."""
     target = console()
     if target.is_terminal:
-        target.print(renderable, soft_wrap=isinstance(renderable, str))
+        target.print(renderable, soft_wrap=isinstance(renderable, str | Text))
         return
     with target.capture() as capture:
-        target.print(renderable, soft_wrap=isinstance(renderable, str))
+        target.print(renderable, soft_wrap=isinstance(renderable, str | Text))
     print("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
@@ -75,36 +75,6 @@ def emit(result: dict[str, Any], as_json: bool, render: Callable[[dict[str, Any]
         print_json(result)
     else:
         show(render(result))
-
-
-def columns(headings: Sequence[str], rows: Iterable[Sequence[RenderableType | None]]) -> Table:
-    """Rows under headings. A heading that ends in '>' has its column to the right, one that ends in '~' may be cut."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        _add_column(table, heading)
-    for row in rows:
-        table.add_row(*(cell(value) for value in row))
-    return table
-
-
-def _add_column(table: Table, heading: str) -> None:
-    name = heading.rstrip(">~").upper()
-    may_be_cut = heading.endswith("~")
-    table.add_column(
-        name,
-        justify="right" if heading.endswith(">") else "left",
-        no_wrap=True,
-        overflow="ellipsis",
-        ratio=None,
-        min_width=len(name) if not may_be_cut else 4,
-    )
-
-
-def cell(value: RenderableType | None) -> RenderableType:
-    """A string becomes one harmless line; None becomes a dash."""
-    if value is None:
-        return Text(NOTHING, style="dim")
-    return Text(one_line(value)) if isinstance(value, str) else value
 
 
 def facts(pairs: Iterable[tuple[str, RenderableType | None]]) -> Table:

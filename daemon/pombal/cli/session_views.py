@@ -5,26 +5,37 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from pombal.cli.columns import Columns
 from pombal.cli.latency import render_latency
-from pombal.cli.output import ago, columns, duration, facts, moment, percent, state, yes_no
+from pombal.cli.output import ago, duration, facts, moment, percent, state, yes_no
 from pombal.model.session_state import ADVICE, SessionStatus
 
 
 def render_sessions(sessions: list[dict[str, Any]]) -> RenderableType:
-    headings = ["session", "status", "link", "number", "owner", "last activity>", "sent>", "received>", "failed>"]
-    return columns(
+    headings = [
+        "session",
+        "status",
+        "number?",
+        "sent>?",
+        "received>?",
+        "failed>?",
+        "last activity>?",
+        "owner?",
+        "link?",
+    ]
+    return Columns(
         headings,
         (
             [
                 session["name"],
                 state(session["status"], session["status_reason"]),
-                session["link"],
                 session["phone_number"],
-                session["owner"],
-                ago(session["last_activity_at"]),
                 str(session["total_messages_sent"]),
                 str(session["total_messages_received"]),
                 str(session["total_messages_failed"]),
+                ago(session["last_activity_at"]),
+                session["owner"],
+                session["link"],
             ]
             for session in sessions
         ),

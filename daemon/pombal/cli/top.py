@@ -49,7 +49,7 @@ async def _show_live(client: "Client", interval_s: float) -> None:
     with Live(console=target, screen=True, auto_refresh=False) as live:
         while True:
             look = await _look(client, before, rows_that_fit(target.height))
-            live.update(render_top(look, target.width), refresh=True)
+            live.update(render_top(look), refresh=True)
             before = look
             await trio.sleep(interval_s)
 
@@ -61,7 +61,7 @@ async def _show_once(client: "Client", interval_s: float) -> None:
         first = await _look(client, None, rows=0)
         await trio.sleep(interval_s)
         second = await _look(client, first, ONCE_ROWS)
-    show(render_top(second, console().width))
+    show(render_top(second))
 
 
 async def _print_looks(client: "Client", interval_s: float, once: bool) -> None:
@@ -90,9 +90,10 @@ async def _look(client: "Client", before: Look | None, rows: int) -> Look:
     )
     shown = rows_to_show(look, rows)
     answers = client.pipeline(("session.metrics", {"name": session["id"]}) for session in shown)
-    async for answer in answers:
+    collected = [answer async for answer in answers]
+    for session, answer in zip(shown, collected, strict=True):
         if isinstance(answer, dict):  # one deleted since it was listed is refused, and left out
-            look.metrics[answer["session"]] = answer
+            look.metrics[session["id"]] = answer
     return look
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from pombal.cli.columns import Columns
 from pombal.cli.daemon import sessions_by_status
-from pombal.cli.output import ago, columns, duration, milliseconds, percent, state
+from pombal.cli.output import ago, duration, milliseconds, percent, state
 from pombal.model.session_state import SessionStatus
 
 HEAD_LINES = 6
@@ -26,6 +27,7 @@ class Look:
     latency: dict[str, Any]
     before: Totals | None
     before_s: float | None
+    # session.metrics of the sessions that are shown, by id
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def totals(self) -> Totals:
@@ -67,28 +69,27 @@ def _urgency(look: Look, session: dict[str, Any]) -> tuple[bool, float, str]:
     return session["status"] != SessionStatus.ERROR, -sum(rates) if rates else 0.0, session["name"]
 
 
-# Each column: heading, the narrowest terminal that shows it, and its cell.
-Cell = Callable[[Look, dict[str, Any]], RenderableType | None]
-COLUMNS: tuple[tuple[str, int, Cell], ...] = (
-    ("session", 0, lambda look, session: session["name"]),
-    ("status", 0, lambda look, session: state(session["status"], session["status_reason"])),
-    ("out/s>", 0, lambda look, session: _rate(look, session, 0)),
-    ("in/s>", 0, lambda look, session: _rate(look, session, 1)),
-    ("queued>", 60, lambda look, session: _metric(look, session, "outbox_depth")),
-    ("sent p95>", 90, lambda look, session: _p95(look, session, "to_sent")),
-    ("delivered p95>", 70, lambda look, session: _p95(look, session, "to_delivered")),
-    ("in p95>", 100, lambda look, session: _p95(look, session, "inbound")),
-    ("failed>", 80, lambda look, session: str(session["total_messages_failed"])),
-    ("restarts>", 110, lambda look, session: str(session["restart_count"])),
-    ("last activity>", 120, lambda look, session: ago(session["last_activity_at"])),
+Cell = Callable[[Look, dict[str, Any]], str | Text | None]
+COLUMNS: tuple[tuple[str, Cell], ...] = (
+    ("session", lambda look, session: session["name"]),
+    ("status", lambda look, session: state(session["status"], session["status_reason"])),
+    ("out/s>", lambda look, session: _rate(look, session, 0)),
+    ("in/s>", lambda look, session: _rate(look, session, 1)),
+    ("queued>?", lambda look, session: str(look.metrics[session["id"]]["outbox_depth"])),
+    ("delivered p95>?", lambda look, session: _p95(look, session, "to_delivered")),
+    ("failed>?", lambda look, session: str(session["total_messages_failed"])),
+    ("sent p95>?", lambda look, session: _p95(look, session, "to_sent")),
+    ("in p95>?", lambda look, session: _p95(look, session, "inbound")),
+    ("restarts>?", lambda look, session: str(session["restart_count"])),
+    ("last activity>?", lambda look, session: ago(session["last_activity_at"])),
 )
 
 
-def render_top(look: Look, width: int) -> RenderableType:
-    shown = [session for session in rows_to_show(look, len(look.metrics)) if session["name"] in look.metrics]
-    there = [(heading, cell_of) for heading, narrowest, cell_of in COLUMNS if width >= narrowest]
-    rows = [[cell_of(look, session) for _, cell_of in there] for session in shown]
-    return Group(*_head(look), "", columns([heading for heading, _ in there], rows), *_rest(look, len(shown)))
+def render_top(look: Look) -> RenderableType:
+    shown = [session for session in look.sessions["results"] if session["id"] in look.metrics]
+    shown.sort(key=lambda session: _urgency(look, session))
+    rows = [[cell_of(look, session) for _, cell_of in COLUMNS] for session in shown]
+    return Group(*_head(look), "", Columns([heading for heading, _ in COLUMNS], rows), *_rest(look, len(shown)))
 
 
 def _head(look: Look) -> list[Text]:
@@ -118,11 +119,5 @@ def _rate(look: Look, session: dict[str, Any], which: int) -> str | None:
     return None if rates is None else f"{rates[which]:.1f}"
 
 
-def _metric(look: Look, session: dict[str, Any], name: str) -> str | None:
-    found = look.metrics.get(session["name"])
-    return None if found is None else str(found[name])
-
-
 def _p95(look: Look, session: dict[str, Any], measure: str) -> str | None:
-    found = look.metrics.get(session["name"])
-    return None if found is None else milliseconds(found["latency"]["percentiles"][measure]["p95"])
+    return milliseconds(look.metrics[session["id"]]["latency"]["percentiles"][measure]["p95"])
