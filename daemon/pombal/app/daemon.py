@@ -53,6 +53,7 @@ class Daemon:
         self._config_path = config_path
         self._asked_to_drain = trio.Event()
         self._scope = trio.CancelScope()
+        self._housekeeping = trio.CancelScope()
         self.rooms: Rooms
         self.facts: Facts
 
@@ -118,8 +119,12 @@ class Daemon:
             await nursery.start(rooms.network.run)
         await nursery.start(rooms.registry.run)
         await rooms.registry.reconcile(rooms.stored_sessions, rooms.queue_depths)
-        nursery.start_soon(self._keep, "housekeeping", "housekeeping", rooms.housekeeping.run)
+        nursery.start_soon(self._keep_house)
         nursery.start_soon(measure_loop_lag, rooms.metrics.loop_lag)
+
+    async def _keep_house(self) -> None:
+        with self._housekeeping:
+            await self._keep("housekeeping", "housekeeping", self.rooms.housekeeping.run)
 
     async def _record(self) -> None:
         await self.rooms.recorder.run()
@@ -164,7 +169,11 @@ class Daemon:
 
         async def serve() -> None:
             async with trio.open_nursery() as nursery:
-                self.http_urls = await nursery.start(partial(serve_http, app, bind, shutdown=self._http_shutdown))
+                self.http_urls = await nursery.start(
+                    partial(
+                        serve_http, app, bind, shutdown=self._http_shutdown, graceful_timeout_s=self._half_of_drain_s()
+                    )
+                )
                 once.started(self.http_urls)
 
         once = StartedOnce(task_status)
@@ -190,6 +199,10 @@ class Daemon:
             notifier.status(self.facts.status_line())
             await trio.sleep(STATUS_EVERY_S)
 
+    def _half_of_drain_s(self) -> float:
+        """What an HTTP request in flight may take when the daemon stops; the rest is for what comes after it."""
+        return self.live.current.daemon.drain_s / 2
+
     def _reload_told(self, notifier: Notifier) -> None:
         notifier.reloading()
         try:
@@ -202,6 +215,7 @@ class Daemon:
         rooms = self.rooms
         self.facts.is_draining = True
         self._http_shutdown.set()
+        self._housekeeping.cancel()
         rooms.registry.close_mailboxes()
         rooms.context.draining.set()
         rooms.recorder.close()

@@ -1,15 +1,19 @@
 """Housekeeping: what time does to the store. Queues expire, codes are emptied, old events and rollups go."""
 
+import structlog
 import trio
 
 from pombal.config.reload import LiveSettings
 from pombal.model.changes import Change, ClearCodes, FailQueue, PruneEvents, PruneRollups
 from pombal.model.clock import Clock
+from pombal.model.errors import PombalError
 from pombal.recorder.recorder import Recorder
 from pombal.session.registry import Registry
 from pombal.store.latency_stats import MINUTES_KEPT_MS
 from pombal.store.message_queries import oldest_queued_at
 from pombal.store.reader import Reader
+
+log = structlog.get_logger()
 
 EVERY_S = 5.0
 PRUNE_EVERY_S = 600.0
@@ -29,16 +33,23 @@ class Housekeeping:
         self._live = live
         self._clock = clock
         self._oldest_queued_at: int | None = None
+        self._pruned_s = float("-inf")
 
     async def run(self) -> None:
-        pruned_s = float("-inf")
         while True:
-            await self._recorder.commit(ClearCodes(at=self._clock()))
-            await self._expire()
-            if trio.current_time() - pruned_s >= PRUNE_EVERY_S:
-                pruned_s = trio.current_time()
-                await self._prune()
+            try:
+                await self._round()
+            except PombalError as refusal:
+                # The store is unavailable, which health says already: what is due now is due in the next round too.
+                log.info("housekeeping put off", reason=refusal.message)
             await trio.sleep(EVERY_S)
+
+    async def _round(self) -> None:
+        await self._recorder.commit(ClearCodes(at=self._clock()))
+        await self._expire()
+        if trio.current_time() - self._pruned_s >= PRUNE_EVERY_S:
+            await self._prune()
+            self._pruned_s = trio.current_time()
 
     def oldest_queued_age_s(self) -> float:
         """As of the last round; 0 where nothing waits."""

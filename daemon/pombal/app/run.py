@@ -1,5 +1,6 @@
 """`pombal serve`: from settings to an exit code."""
 
+import faulthandler
 import os
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ def run(settings: Settings, *, demo: bool, config_path: Path | None, state_dir: 
     if demo:
         settings = with_demo_settings(settings)
     configure_logging(settings.log, environ=os.environ)
+    faulthandler.enable()  # the watchdog's SIGABRT then says where the loop hung
     try:
         paths = _paths(settings, demo=demo, state_dir=state_dir)
         with _private_umask(), hold_locks(paths):

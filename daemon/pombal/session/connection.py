@@ -5,9 +5,11 @@ from contextlib import suppress
 
 import trio
 
+from pombal.config.settings import Settings
 from pombal.link import base
 from pombal.link.base import Delivery, EndKind, Link, LinkLost
 from pombal.model.changes import Change, MarkOverdue, ShowCode
+from pombal.model.clock import Stamp
 from pombal.model.message import MessageRow
 from pombal.model.session import LiveFacts
 from pombal.model.session_state import READY, RESTRICTED, Trigger
@@ -150,24 +152,27 @@ class Connection:
 
     # What time tells; called by the registry's watch, once a second
 
-    def watch(self) -> None:
+    def watch(self, now: Stamp, settings: Settings) -> None:
         """Look for silence, for acknowledgements that are late, for a restriction that has run out."""
-        if self._nursery is None or self._context.draining.is_set():
+        if self._nursery is None:
             return
-        now = self._context.clock()
-        settings = self._context.settings
-        overdue = self._seat.outbox.overdue(now.mono_ms, settings.outbox.ack_timeout_s * 1000)
-        if overdue:
-            self._nursery.start_soon(self._tell_overdue, overdue)
+        if self._seat.outbox.in_flight:
+            self._watch_outbox(self._nursery, now, settings)
         if self._seat.state.place == RESTRICTED and (self._seat.state.until_ms or 0) <= now.wall_ms:
             self._nursery.start_soon(self._restriction_ended)
         login_since = self._login_since_mono_ms
         if login_since is not None and now.mono_ms - login_since > settings.link.connect_timeout_s * 1000:
             self._nursery.start_soon(self._give_up_login, settings.link.connect_timeout_s)
-        silent_ms = now.wall_ms - max(self.link.last_frame_at_ms or 0, now.wall_ms - now.mono_ms + self._opened_mono_ms)
-        if silent_ms > settings.link.probe_after_s * 1000 and not self._is_probing:
+        # On the wall clock, like the frames' own times; a step of it costs no more than a probe.
+        heard_ms = max(self.link.last_frame_at_ms or 0, now.offset_ms + self._opened_mono_ms)
+        if now.wall_ms - heard_ms > settings.link.probe_after_s * 1000 and not self._is_probing:
             self._is_probing = True
             self._nursery.start_soon(self._probe)
+
+    def _watch_outbox(self, nursery: trio.Nursery, now: Stamp, settings: Settings) -> None:
+        overdue = self._seat.outbox.overdue(now.mono_ms, settings.outbox.ack_timeout_s * 1000)
+        if overdue:
+            nursery.start_soon(self._tell_overdue, overdue)
 
     async def _tell_overdue(self, rows: list[MessageRow]) -> None:
         at = self._context.clock()

@@ -29,6 +29,7 @@ from pombal.store.writer import CommitReport
 log = structlog.get_logger()
 
 WATCH_EVERY_S = 1.0
+WATCH_SLICE = 500
 BOOT_SLICE = 500
 
 
@@ -76,11 +77,18 @@ class Registry:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 task_status.started()
-                while True:
+                while not self._context.draining.is_set():
                     await trio.sleep(WATCH_EVERY_S)
-                    for seat in list(self):
-                        if seat.connection is not None:
-                            seat.connection.watch()
+                    await self._watch()
+
+    async def _watch(self) -> None:
+        """Look at every link, a slice at a time, so that ten thousand of them hold up nobody."""
+        now, settings = self._context.clock(), self._context.settings
+        for number, seat in enumerate(list(self), 1):
+            if seat.connection is not None:
+                seat.connection.watch(now, settings)
+            if number % WATCH_SLICE == 0:
+                await trio.lowlevel.checkpoint()
 
     def stop(self) -> None:
         """End all actors, and with them their links."""

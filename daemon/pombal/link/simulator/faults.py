@@ -60,7 +60,7 @@ def _hang(account: Account, engine: Engine) -> None:
 
 
 def _stall(account: Account, engine: Engine) -> None:
-    _connection(account).is_stalled = True
+    _connection(account).stall()
 
 
 def _nack(account: Account, engine: Engine) -> None:

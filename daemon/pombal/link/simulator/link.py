@@ -25,6 +25,8 @@ from pombal.link.simulator.schedule import Timer
 from pombal.model.clock import Clock
 from pombal.model.phone import USER_SERVER
 
+KEEPALIVE_MS = 15_000
+
 
 class Phase(Enum):
     CONNECTING = 1
@@ -92,7 +94,12 @@ class SimulatedLink:
 
     @property
     def last_frame_at_ms(self) -> int | None:
-        return self._last_frame_at_ms
+        """Keepalives among them. Ten thousand idle accounts send none: they are worked out when somebody looks."""
+        last_ms = self._last_frame_at_ms
+        if last_ms is None or self.is_stalled or not self.is_alive:
+            return last_ms
+        elapsed_ms = max(0, self._exchange.clock().wall_ms - last_ms)
+        return last_ms + elapsed_ms - elapsed_ms % KEEPALIVE_MS
 
     async def receive(self) -> Sequence[Delivery]:
         await trio.lowlevel.checkpoint()
@@ -141,6 +148,11 @@ class SimulatedLink:
         self._frame()
 
     # The network's side
+
+    def stall(self) -> None:
+        """From now on nothing flows, keepalives neither; the socket stays up."""
+        self._last_frame_at_ms = self.last_frame_at_ms
+        self.is_stalled = True
 
     @property
     def is_pairing(self) -> bool:
