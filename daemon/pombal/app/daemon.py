@@ -185,7 +185,7 @@ class Daemon:
         """An actor of the daemon's own. Beyond its restart intensity the process ends, and says so."""
         try:
             await supervise(self.tree.enter(name, kind), child, CORE_POLICY)
-        except BaseException:
+        except Exception:  # being cancelled, as the drain does to housekeeping, is no failure
             self.has_failed = True
             raise
 
