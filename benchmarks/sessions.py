@@ -1,6 +1,6 @@
 """How many sessions one process carries: time until all are ready, memory each, and what they cost when idle.
 
-    python benchmarks/sessions.py [--sessions 10000] [--idle-s 20]
+    python -m benchmarks.sessions [--sessions 10000] [--idle-s 20]
 
 Runs the real daemon twice as a process, with no session and with all of them on the simulator (paired before, so that
 they connect by themselves), and reads /proc for both.
@@ -65,13 +65,13 @@ def start(state: Path) -> subprocess.Popen[bytes]:
         '[simulator]\nenabled = true\n[log]\nlevel = "warning"\n'
     )
     command = [sys.executable, "-c", "from pombal.cli.main import main; main()", "serve", "--config", str(config)]
-    return subprocess.Popen(command)  # noqa: S603
+    return subprocess.Popen(command)
 
 
 async def until_ready(socket: Path, sessions: int) -> None:
     """Until the daemon answers and says that so many sessions are ready."""
     while not socket.exists():
-        await trio.sleep(0.01)  # noqa: ASYNC110  # another process makes it
+        await trio.sleep(0.01)  # another process makes it
     async with connect(socket) as client:
         while True:
             status = await client.call("daemon.status", {})

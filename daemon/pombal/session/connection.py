@@ -42,6 +42,7 @@ class Connection:
         self._settled = settled
         self._opened_mono_ms = context.clock().mono_ms
         self._login_since_mono_ms: int | None = self._opened_mono_ms
+        self._listen_at_mono_ms: float = self._opened_mono_ms
 
     async def serve(self) -> base.Ended:
         """Until the link says that it ended for good. Raises LinkLost, or ProbeFailed, when the connection went.
@@ -163,11 +164,18 @@ class Connection:
         login_since = self._login_since_mono_ms
         if login_since is not None and now.mono_ms - login_since > settings.link.connect_timeout_s * 1000:
             self._nursery.start_soon(self._give_up_login, settings.link.connect_timeout_s)
+        if now.mono_ms >= self._listen_at_mono_ms and not self._is_probing:
+            self._listen(self._nursery, now, settings.link.probe_after_s * 1000)
+
+    def _listen(self, nursery: trio.Nursery, now: Stamp, quiet_ms: float) -> None:
+        """Ask for a sign of life after too long a silence; else look again when this silence would be too long."""
         # On the wall clock, like the frames' own times; a step of it costs no more than a probe.
         heard_ms = max(self.link.last_frame_at_ms or 0, now.offset_ms + self._opened_mono_ms)
-        if now.wall_ms - heard_ms > settings.link.probe_after_s * 1000 and not self._is_probing:
+        left_ms = heard_ms + quiet_ms - now.wall_ms
+        self._listen_at_mono_ms = now.mono_ms + min(left_ms, quiet_ms)
+        if left_ms < 0:
             self._is_probing = True
-            self._nursery.start_soon(self._probe)
+            nursery.start_soon(self._probe)
 
     def _watch_outbox(self, nursery: trio.Nursery, now: Stamp, settings: Settings) -> None:
         overdue = self._seat.outbox.overdue(now.mono_ms, settings.outbox.ack_timeout_s * 1000)
