@@ -75,9 +75,12 @@ def event(seq: int, kind: str, data: dict[str, Any], session_name: str = "suport
     return {"seq": seq, "type": kind, "session": session_name, "owner": "ana", "at": NOW, "data": data}
 
 
+LATENCIES = ("latency_to_sent_ms", "latency_to_delivered_ms", "latency_to_read_ms", "total_latency_ms")
+
+
 def status_event(seq: int, status: str, *, message_id: int = 41, error: dict[str, Any] | None = None) -> dict[str, Any]:
     shown = message(status)
-    data = {name: shown[name] for name in ("message_id", "chat_id", "status", "total_latency_ms", "stages")}
+    data = {name: shown[name] for name in ("message_id", "chat_id", "status", "stages", *LATENCIES)}
     return event(seq, "message.status", data | {"id": message_id, "previous_status": "queued", "error": error})
 
 

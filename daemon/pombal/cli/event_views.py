@@ -4,8 +4,8 @@ from typing import Any
 
 from rich.text import Text
 
-from pombal.cli.message_views import contact_of, summary
-from pombal.cli.output import milliseconds, moment, one_line, state
+from pombal.cli.message_views import contact_of, reached_after, summary
+from pombal.cli.output import moment, one_line, state
 from pombal.model.events import EventType
 
 
@@ -51,8 +51,7 @@ def _message_status(data: dict[str, Any]) -> Text:
     line = Text(one_line(f"{data['message_id']} ")).append(_change(data, state(data["status"])))
     if data["error"]:
         return line.append(one_line(f": {data['error']['kind']} {data['error']['detail'] or ''}".rstrip()), style="red")
-    took = milliseconds(data["total_latency_ms"])
-    return line.append(f" after {took}") if took else line
+    return line.append(reached_after(data))
 
 
 def _reference(data: dict[str, Any]) -> str:

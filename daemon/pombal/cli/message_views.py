@@ -121,8 +121,16 @@ def render_outcome(message: dict[str, Any]) -> Text:
     line = Text(one_line(f"{message['session']} {message['message_id']} ")).append(state(message["status"]))
     if message["error"] is not None:
         return line.append(f": {_error(message['error'])}")
-    took_ms = milliseconds(message["total_latency_ms"])
-    return line.append(f" after {took_ms}") if took_ms else line
+    return line.append(reached_after(message))
+
+
+def reached_after(message: dict[str, Any]) -> str:
+    """' after 83 ms': how long it took to the status it has; empty where that is not known.
+
+    message: a Message, or the data of message.status.
+    """
+    took = milliseconds(message.get(f"latency_to_{message['status']}_ms"))
+    return f" after {took}" if took else ""
 
 
 def render_marked(result: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from rich.text import Text
 from pombal.cli.columns import Columns
 from pombal.cli.latency import render_latency
 from pombal.cli.output import ago, duration, facts, moment, percent, state, yes_no
-from pombal.model.session_state import ADVICE, SessionStatus
+from pombal.model.session_state import ADVICE, Reason, SessionStatus
 
 
 def render_sessions(sessions: list[dict[str, Any]]) -> RenderableType:
@@ -43,9 +43,11 @@ def render_sessions(sessions: list[dict[str, Any]]) -> RenderableType:
 
 
 def render_state(session: dict[str, Any]) -> RenderableType:
-    """One line: the session, its state, and what to do about it."""
+    """One line: the session, its state, and what to do about it, unless it was stopped on purpose."""
     line = Text(f"{session['name']} is ").append(state(session["status"], session["status_reason"]))
-    return line.append(f": {advice}") if (advice := advice_for(session)) else line
+    if session["status_reason"] == Reason.STOPPED or not (advice := advice_for(session)):
+        return line
+    return line.append(f": {advice}")
 
 
 def advice_for(session: dict[str, Any]) -> str | None:
