@@ -1,6 +1,5 @@
 """The registry: names and labels, the two formats, gauges read at scrape time."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -195,8 +194,7 @@ def test_files_are_measured_without_opening_them(tmp_path: Path) -> None:
     assert measure_files(tmp_path / "pombal.db").wal_bytes == 10
 
 
-@pytest.mark.system
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
+@pytest.mark.system("promtool")
 @pytest.mark.parametrize("metrics", [Metrics("1.2.3", MetricsSettings), used()], ids=["fresh", "used"])
 def test_promtool_has_nothing_to_say(metrics: Metrics) -> None:
     page = metrics.render("")[0]

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,8 +14,6 @@ from pombal.config.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 EXPOSURE_AT_MOST = 20  # tenths; what systemd-analyze calls OK
-
-needs_analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
 def unit(name: str) -> Mapping[str, Sequence[str]]:
@@ -76,8 +73,7 @@ def test_every_directive_that_surprises_says_why() -> None:
         assert re.search(rf"^# .*\n{directive}=", text, flags=re.MULTILINE), directive
 
 
-@pytest.mark.system
-@needs_analyze
+@pytest.mark.system("systemd-analyze")
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     """With a program that exists in the place of ours, which is not installed where the tests run."""
     for name in ("pombal.service", "pombal.socket"):
@@ -89,16 +85,14 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     assert (done.returncode, said) == (0, [])
 
 
-@pytest.mark.system
-@needs_analyze
+@pytest.mark.system("systemd-analyze")
 def test_the_service_is_locked_down() -> None:
     command = ["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE_AT_MOST}", "--no-pager"]
     done = subprocess.run([*command, str(FOLDER / "pombal.service")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout.splitlines()[-1:] + done.stderr.splitlines()
 
 
-@pytest.mark.system
-@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed")
+@pytest.mark.system("systemd-sysusers", "systemd-tmpfiles")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a directory to another user")
 def test_the_user_and_its_directory_are_made(tmp_path: Path) -> None:
     for name in ("etc", "run"):

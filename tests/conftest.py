@@ -1,0 +1,27 @@
+"""What all tests share: those that need a program of the system say so, and are not skipped where it must be there."""
+
+import os
+import shutil
+
+import pytest
+
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
+PACKAGES = {
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "systemd-analyze": "systemd",
+    "systemd-sysusers": "systemd",
+    "systemd-tmpfiles": "systemd",
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """``@pytest.mark.system("promtool")``: skipped without the program; in CI its absence is a failure."""
+    for marker in item.iter_markers("system"):
+        missing = [program for program in marker.args if shutil.which(program) is None]
+        if missing:
+            packages = sorted({PACKAGES.get(program, program) for program in missing})
+            reason = f"{', '.join(missing)} is not installed (Debian: apt install {' '.join(packages)})"
+            if IN_CI:
+                pytest.fail(f"{reason}; .ci/run does that", pytrace=False)
+            pytest.skip(reason)
