@@ -43,7 +43,9 @@ def with_demo_settings(settings: Settings) -> Settings:
     }
     simulator = type(settings.simulator).model_validate(settings.simulator.model_dump() | profile)
     sessions = settings.sessions.model_copy(update={"default_link": LinkKind.SIMULATOR})
-    return settings.model_copy(update={"simulator": simulator, "sessions": sessions})
+    # A line a message would bury the banner.
+    latency = settings.latency.model_copy(update={"log": "slow"})
+    return settings.model_copy(update={"simulator": simulator, "sessions": sessions, "latency": latency})
 
 
 async def play_demo(daemon: "Daemon") -> None:

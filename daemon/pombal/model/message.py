@@ -115,16 +115,8 @@ class MessageError(BaseModel):
     detail: str | None = None
 
 
-class Stages(BaseModel):
-    """Where a message's time went, in milliseconds: outbound queue, link, delivery, read; inbound link, record."""
-
-    model_config = ConfigDict(frozen=True)
-
-    queue_ms: int | None = None
-    link_ms: int | None = None
-    delivery_ms: int | None = None
-    read_ms: int | None = None
-    record_ms: int | None = None
+Stages = dict[str, int | None]
+"""Where the time went, in ms. Outbound: queue_ms, link_ms, delivery_ms, read_ms; inbound: link_ms, record_ms."""
 
 
 class Message(BaseModel):
@@ -172,14 +164,18 @@ def between_ms(earlier: int | None, later: int | None) -> int | None:
     return None if earlier is None or later is None else later - earlier
 
 
-def stages_of(row: MessageRow) -> dict[str, int | None]:
-    """The stages of a row's direction; each null while one of its two stamps is unknown."""
+def stages_of(row: MessageRow) -> Stages:
+    """The stages of a row's direction; each null while one of its two stamps is unknown, or latencies do not count."""
     if row.direction == Direction.INBOUND:
-        in_flight = None if row.offline else between_ms(row.sent_at, row.received_at)
+        if not row.is_measured:
+            return {"link_ms": None, "record_ms": None}
+        in_flight_ms = between_ms(row.sent_at, row.received_at)
         return {
-            "link_ms": None if in_flight is None else max(0, in_flight),
+            "link_ms": None if in_flight_ms is None else max(0, in_flight_ms),
             "record_ms": between_ms(row.received_at, row.delivered_at),
         }
+    if not row.is_measured:
+        return {"queue_ms": None, "link_ms": None, "delivery_ms": None, "read_ms": None}
     return {
         "queue_ms": between_ms(row.queued_at, row.dispatched_at),
         "link_ms": between_ms(row.dispatched_at, row.sent_at),
@@ -193,9 +189,6 @@ def outbound_latencies(row: MessageRow) -> tuple[int | None, int | None, int | N
     if row.direction == Direction.INBOUND or not row.is_measured:
         return None, None, None
     return tuple(between_ms(row.queued_at, at) for at in (row.sent_at, row.delivered_at, row.read_at))  # type: ignore[return-value]
-
-
-_NO_STAGES: dict[str, int | None] = {}
 
 
 def message_object(row: MessageRow, session: str) -> dict[str, Any]:
@@ -236,7 +229,7 @@ def message_object(row: MessageRow, session: str) -> dict[str, Any]:
         "latency_to_read_ms": to_read,
         "total_latency_ms": row.total_latency_ms,
         "is_latency_acceptable": row.is_latency_acceptable,
-        "stages": stages_of(row) if row.is_measured else _NO_STAGES,
+        "stages": stages_of(row),
     }
 
 

@@ -4,6 +4,7 @@ import os
 
 from pombal import __version__
 from pombal.actors.tree import ActorInfo
+from pombal.config.errors import ConfigError
 from pombal.model import params as p
 from pombal.model import results as r
 from pombal.model.caller import Caller
@@ -57,7 +58,11 @@ class DaemonMethods:
         return r.ActorPage(results=[_facts(info) for info in page], next=cursor)
 
     async def reload(self, params: p.NoParams, caller: Caller) -> r.Reloaded:
-        return r.Reloaded.model_validate(self._deps.reload().object())
+        try:
+            report = self._deps.reload()
+        except ConfigError as error:
+            raise invalid(f"nothing was changed: {error}") from error
+        return r.Reloaded.model_validate(report.object())
 
 
 def _facts(info: ActorInfo) -> r.ActorFacts:
