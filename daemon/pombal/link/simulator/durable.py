@@ -23,7 +23,9 @@ class Durable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._connection: sqlite3.Connection
         self._batch = Batch()
+        self._writing: Batch | None = None
         self._arrived = trio.Event()
         self._limiter = trio.CapacityLimiter(1)
 
@@ -74,31 +76,36 @@ class Durable:
 
     # Writing it
 
-    async def run(self, *, task_status: trio.TaskStatus[Saved]) -> None:
-        """Read what was left, then write until cancelled; what waits then is still written.
+    async def open(self) -> Saved:
+        """What was left by a former life. Raises PombalError (unavailable) for a file that is no such database."""
+        self._connection, saved = await trio.to_thread.run_sync(_read, self._path, limiter=self._limiter)
+        return saved
 
-        Raises PombalError (unavailable) for a file that is no such database. The connection moves between trio's
-        threads, but is only ever used by one at a time.
+    async def run(self) -> None:
+        """Write until cancelled, and what waits then; only after ``open``.
+
+        The connection moves between trio's threads, but is only ever used by one at a time.
         """
-        connection = await trio.to_thread.run_sync(open_ledger, self._path, limiter=self._limiter)
         try:
-            task_status.started(await trio.to_thread.run_sync(load, connection, limiter=self._limiter))
             while True:
                 await self._arrived.wait()
-                await self._write(connection)
+                await self._write(self._connection)
         finally:
-            self._write_last(connection)
-            connection.close()
+            self._write_last(self._connection)
+            self._connection.close()
 
     def _write_last(self, connection: sqlite3.Connection) -> None:
         """Without await, for the task is being cancelled; nobody is told, for they are too."""
         try:
+            if self._writing is not None:
+                commit(connection, self._writing)
             commit(connection, self._batch)
         except sqlite3.Error as error:
             log.warning("simulator's database misses the last changes", path=str(self._path), error=str(error))
 
     async def _write(self, connection: sqlite3.Connection) -> None:
         batch, self._batch, self._arrived = self._batch, Batch(), trio.Event()
+        self._writing = batch
         while True:
             try:
                 await trio.to_thread.run_sync(commit, connection, batch, limiter=self._limiter)
@@ -106,9 +113,15 @@ class Durable:
             except sqlite3.OperationalError as error:  # locked, or no room on the disk: whoever waits goes on waiting
                 log.warning("simulator's database cannot be written", path=str(self._path), error=str(error))
                 await trio.sleep(RETRY_S)
+        self._writing = None
         for action in batch.when_done:
             action()
         batch.done.set()
+
+
+def _read(path: Path) -> tuple[sqlite3.Connection, Saved]:
+    connection = open_ledger(path)
+    return connection, load(connection)
 
 
 def _plain(text: str | None) -> str | None:

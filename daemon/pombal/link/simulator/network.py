@@ -39,10 +39,15 @@ class SimulatedNetwork:
         self._is_running = False
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Until cancelled; started once connections may be opened. All of them are lost when it ends."""
+        """Until cancelled; started once connections may be opened. All of them are lost when it ends.
+
+        Raises PombalError (unavailable) when its own database cannot be opened.
+        """
+        saved = None if self._durable is None else await self._durable.open()
         async with trio.open_nursery() as nursery:
-            if self._durable is not None:
-                self._restore(await nursery.start(self._durable.run))
+            if self._durable is not None and saved is not None:
+                nursery.start_soon(self._durable.run)
+                self._restore(saved)
             self._is_running = True
             try:
                 task_status.started()
