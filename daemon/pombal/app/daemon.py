@@ -13,7 +13,7 @@ import trio
 from pombal import __version__
 from pombal.actors.policy import RestartPolicy
 from pombal.actors.supervisor import StartedOnce, supervise
-from pombal.actors.tree import ActorTree
+from pombal.actors.tree import ActorInfo, ActorTree
 from pombal.api.app import create_app
 from pombal.api.server import serve_http
 from pombal.app.facts import Facts
@@ -119,7 +119,7 @@ class Daemon:
 
     async def _start_core(self, nursery: trio.Nursery) -> None:
         rooms = self.rooms
-        nursery.start_soon(self._keep, "recorder", "recorder", self._record)
+        nursery.start_soon(self._keep, self.tree.enter("recorder", "recorder", rooms.recorder), self._record)
         if rooms.network is not None:
             await nursery.start(rooms.network.run)
         await nursery.start(rooms.registry.run)
@@ -129,7 +129,7 @@ class Daemon:
 
     async def _keep_house(self) -> None:
         with self._housekeeping:
-            await self._keep("housekeeping", "housekeeping", self.rooms.housekeeping.run)
+            await self._keep(self.tree.enter("housekeeping", "housekeeping"), self.rooms.housekeeping.run)
 
     async def _record(self) -> None:
         await self.rooms.recorder.run()
@@ -186,10 +186,10 @@ class Daemon:
         await supervise(self.tree.enter("http", "http"), serve, CORE_POLICY)
         self._http_done.set()
 
-    async def _keep(self, name: str, kind: str, child: Callable[[], Awaitable[None]]) -> None:
+    async def _keep(self, actor: ActorInfo, child: Callable[[], Awaitable[None]]) -> None:
         """An actor of the daemon's own. Beyond its restart intensity the process ends, and says so."""
         try:
-            await supervise(self.tree.enter(name, kind), child, CORE_POLICY)
+            await supervise(actor, child, CORE_POLICY)
         except Exception:  # being cancelled, as the drain does to housekeeping, is no failure
             self.has_failed = True
             raise

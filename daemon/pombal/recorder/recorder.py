@@ -75,6 +75,15 @@ class Recorder:
         return self._outlet.statistics().current_buffer_used + len(self._in_hand)
 
     @property
+    def depth(self) -> int:
+        """The same, as the actor tree calls it."""
+        return self.queue_depth
+
+    @property
+    def capacity(self) -> int:
+        return self._settings.queue_capacity
+
+    @property
     def commit_seconds_p99(self) -> float | None:
         """Of the last 512 commits."""
         ordered = sorted(self._commit_seconds)

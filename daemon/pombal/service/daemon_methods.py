@@ -1,6 +1,7 @@
 """daemon.status, daemon.actors, daemon.reload"""
 
 import os
+from pathlib import Path
 
 from pombal import __version__
 from pombal.actors.tree import ActorInfo
@@ -38,7 +39,7 @@ class DaemonMethods:
             ),
             store=r.StoreFacts(
                 path=str(deps.database),
-                size_bytes=deps.database.stat().st_size,
+                size_bytes=_size_bytes(deps.database),
                 disk_free_bytes=room.f_bavail * room.f_frsize,
                 schema_version=SCHEMA_VERSION,
             ),
@@ -63,6 +64,12 @@ class DaemonMethods:
         except ConfigError as error:
             raise invalid(f"nothing was changed: {error}") from error
         return r.Reloaded.model_validate(report.object())
+
+
+def _size_bytes(database: Path) -> int:
+    """With the write-ahead log, where what was committed last still lies."""
+    wal = database.with_name(f"{database.name}-wal")
+    return database.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
 
 
 def _facts(info: ActorInfo) -> r.ActorFacts:
