@@ -59,29 +59,23 @@ async def supervise(
     caller decides what that means for it: a session cools down and is tried again, the recorder ends the process.
     """
     crashes = CrashLog(policy, _jitter)
-    while True:
-        actor.state = ActorState.RUNNING
-        try:
-            await child()
-        except refusals:
-            actor.state = ActorState.STOPPED
-            raise
-        except Exception as error:  # a group of nothing but Exceptions is one too
-            await _report(actor, error, on_crash)
-            pause_s = crashes.crashed(trio.current_time())
-            if pause_s is None:
-                actor.state = ActorState.STOPPED
-                raise RestartIntensityExceeded(actor.name, policy) from error
-        except BaseExceptionGroup as group:
-            actor.state = ActorState.STOPPED
-            raise _without_crashes(actor, group) from None
-        except BaseException:
-            actor.state = ActorState.STOPPED
-            raise
-        else:
-            actor.state = ActorState.STOPPED
-            return
-        await _back_off(actor, pause_s)
+    try:
+        while True:
+            actor.state = ActorState.RUNNING
+            try:
+                return await child()
+            except Exception as error:  # a group of nothing but Exceptions is one too
+                await _report(actor, error, on_crash)
+                pause_s = crashes.crashed(trio.current_time())
+                if pause_s is None:
+                    raise RestartIntensityExceeded(actor.name, policy) from error
+            except BaseExceptionGroup as group:
+                raise _without_crashes(actor, group) from None
+            actor.state = ActorState.BACKING_OFF
+            await trio.sleep(pause_s)
+            actor.restarts += 1
+    finally:
+        actor.state = ActorState.STOPPED
 
 
 async def _report(actor: ActorInfo, error: Exception, on_crash: OnCrash | None) -> None:
@@ -106,13 +100,3 @@ def _without_crashes(actor: ActorInfo, group: BaseExceptionGroup[BaseException])
         actor.crashed(error)
         log.error("actor crashed while it was ended", actor=actor.name, kind=actor.kind, exc_info=crash)
     return rest if rest is not None else group
-
-
-async def _back_off(actor: ActorInfo, pause_s: float) -> None:
-    actor.state = ActorState.BACKING_OFF
-    try:
-        await trio.sleep(pause_s)
-    except trio.Cancelled:
-        actor.state = ActorState.STOPPED
-        raise
-    actor.restarts += 1
