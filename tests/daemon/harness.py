@@ -206,14 +206,21 @@ class Outcome:
 Event = dict[str, Any]
 
 
-async def until(client: Client, wanted: Callable[[Event], bool], *, after: int = 0, **filters: Any) -> Event:
-    """The first event past ``after`` that is wanted; waits for it."""
+async def events_until(client: Client, last: Callable[[Event], bool], *, after: int = 0, **filters: Any) -> list[Event]:
+    """All events past ``after``, up to the first one that is the last; waits for it."""
+    seen = []
     with trio.fail_after(WAIT_S):
         async with client.events(after=after, **filters) as events:
             async for event in events:
-                if wanted(event):
-                    return event
+                seen.append(event)
+                if last(event):
+                    return seen
     raise AssertionError("the stream ended")
+
+
+async def until(client: Client, wanted: Callable[[Event], bool], *, after: int = 0, **filters: Any) -> Event:
+    """The first event past ``after`` that is wanted; waits for it."""
+    return (await events_until(client, wanted, after=after, **filters))[-1]
 
 
 async def until_status(client: Client, session: str, status: str, *, after: int = 0) -> Event:
