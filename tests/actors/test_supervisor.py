@@ -114,6 +114,12 @@ async def test_a_crash_while_being_cancelled_is_logged_and_ends_nobody_else(acto
     assert len(logs) == 1
 
 
+async def test_a_refusal_is_no_crash_and_passes(actor: ActorInfo) -> None:
+    with pytest.raises(PermissionError):
+        await supervise(actor, crashing(1, lambda: PermissionError("not ours")), POLICY, refusals=(PermissionError,))
+    assert (actor.state, actor.restarts, actor.last_crash) == (ActorState.STOPPED, 0, None)
+
+
 async def test_what_is_no_exception_passes(actor: ActorInfo) -> None:
     async def child() -> None:
         raise KeyboardInterrupt

@@ -64,6 +64,8 @@ async def supervise(
             actor.state = ActorState.RUNNING
             try:
                 return await child()
+            except refusals:
+                raise
             except Exception as error:  # a group of nothing but Exceptions is one too
                 await _report(actor, error, on_crash)
                 pause_s = crashes.crashed(trio.current_time())

@@ -15,6 +15,7 @@ from pombal.link.base import (
     Sent,
 )
 from pombal.link.simulator.faults import FAULTS
+from pombal.link.simulator.link import KEEPALIVE_MS
 from pombal.model.errors import Kind, PombalError
 from pombal.model.text import storable
 from tests.link.simulator.world import WALL_MS, Reader, context, online, outgoing, running
@@ -224,10 +225,12 @@ async def test_the_connection_drops_every_so_often(autojump_clock: MockClock) ->
                 assert trio.current_time() - began == pytest.approx(30, abs=0.01)
 
 
-async def test_probe_is_answered_and_counts_as_a_frame(autojump_clock: MockClock) -> None:
+async def test_probes_and_keepalives_are_frames(autojump_clock: MockClock) -> None:
     async with running() as network, online(network.open) as reader:
         before = reader.link.last_frame_at_ms or 0
-        await trio.sleep(20)
+        await trio.sleep(14)
         assert reader.link.last_frame_at_ms == before
+        await trio.sleep(6)
+        assert reader.link.last_frame_at_ms == before + KEEPALIVE_MS
         await reader.link.probe()
         assert reader.link.last_frame_at_ms == before + 20_000
