@@ -139,6 +139,18 @@ async def test_a_full_mailbox_refuses_at_once(autojump_clock: MockClock, mailbox
         assert trio.current_time() == 0
 
 
+async def test_what_was_told_gives_up_its_place_when_it_has_expired(
+    autojump_clock: MockClock, nursery: trio.Nursery, mailbox: Mailbox[str]
+) -> None:
+    for command in ("a", "b"):
+        mailbox.tell(command, timeout_s=2.0)
+    with pytest.raises(PombalError, match="2 commands wait"):
+        mailbox.tell("c", timeout_s=2.0)
+    await trio.sleep(2)
+    nursery.start_soon(shout, mailbox)
+    assert await mailbox.ask("d", 5.0) == "D"
+
+
 async def test_a_cancelled_caller_leaves_nothing_behind(
     autojump_clock: MockClock, nursery: trio.Nursery, mailbox: Mailbox[str]
 ) -> None:

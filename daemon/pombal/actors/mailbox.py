@@ -152,6 +152,9 @@ class Mailbox(Generic[C]):
         if self._is_closed:
             raise self._shutting_down()
         if self.depth >= self.capacity:
+            # What was told and has expired has no caller who would have taken it out.
+            self._waiting = [envelope for envelope in self._waiting if not envelope.is_moot]
+        if self.depth >= self.capacity:
             raise PombalError(Kind.UNAVAILABLE, f"{self.owner} is busy: {self.depth} commands wait for it; try later")
         envelope = Envelope(self.owner, command, timeout_s)
         self._waiting.append(envelope)
