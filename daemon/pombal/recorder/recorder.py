@@ -7,7 +7,6 @@ itself under load, and a lone message is committed at once.
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
@@ -15,13 +14,14 @@ import trio
 
 from pombal.actors.backoff import Backoff
 from pombal.config.settings import RecorderSettings
-from pombal.model.changes import Asked, Change
+from pombal.model.changes import Change
 from pombal.model.errors import Kind, PombalError
+from pombal.recorder.intray import InTray
+from pombal.recorder.submission import Answered, Submission
 from pombal.store.writer import CommitReport, PartlyCommitted, StoreUnavailable
 
 log = structlog.get_logger()
 
-Answered = Callable[[Sequence[Any]], None]
 FIRST_RETRY_S = 0.05
 
 
@@ -31,31 +31,17 @@ class Commits(Protocol):
     async def commit(self, batch: Sequence[Change]) -> CommitReport: ...
 
 
-@dataclass(slots=True)
-class _Submission:
-    """Changes that belong together; ``answered`` is called with all their answers once the last is committed."""
+class RecorderClosed(PombalError):
+    """The daemon drains: nothing more is recorded. Who asked is told so; what only happened comes again."""
 
-    changes: Sequence[Change]
-    answered: Answered | None
-    answers: list[Any] = field(default_factory=list)
-
-    @property
-    def may_be_refused(self) -> bool:
-        return not self.answers and all(isinstance(change, Asked) for change in self.changes)
-
-    @property
-    def rest(self) -> Sequence[Change]:
-        return self.changes[len(self.answers) :]
-
-    def finish(self) -> None:
-        if self.answered is not None:
-            self.answered(self.answers)
+    def __init__(self) -> None:
+        super().__init__(Kind.SHUTTING_DOWN, "the daemon is shutting down")
 
 
 class Recorder:
     """Takes changes in, in order; has them committed; then tells listeners, then whoever submitted them.
 
-    ``run`` is its actor. The channel and the batch in hand are the recorder's and not the actor's, so that a crash of
+    ``run`` is its actor. What waits and the batch in hand are the recorder's and not the actor's, so that a crash of
     the actor loses nothing: the next one begins with the batch that was not finished.
     """
 
@@ -63,8 +49,8 @@ class Recorder:
         self._settings = settings
         self._store = store
         self._on_commit = on_commit
-        self._inlet, self._outlet = trio.open_memory_channel[_Submission](settings.queue_capacity)
-        self._in_hand: list[_Submission] = []
+        self._tray = InTray(settings.queue_capacity)
+        self._in_hand: list[Submission] = []
         self._is_closed = False
         self._commit_seconds: deque[float] = deque(maxlen=512)
         self.unavailable: str | None = None
@@ -72,7 +58,7 @@ class Recorder:
     @property
     def queue_depth(self) -> int:
         """Submissions that wait or are being committed."""
-        return self._outlet.statistics().current_buffer_used + len(self._in_hand)
+        return len(self._tray) + len(self._in_hand)
 
     @property
     def depth(self) -> int:
@@ -93,64 +79,55 @@ class Recorder:
         """Give changes their place in the commit order; waits while the queue is full.
 
         answered is called once, after the commit, with an answer a change (a PombalError among them is a refusal); a
-        submission that could not be committed and may be refused gets `unavailable` for each. Raises PombalError:
-        unavailable at once for what may be refused while the store is down, shutting_down once closed.
+        submission that could not be committed and may be refused gets `unavailable` for each. Without changes it is
+        called in its turn all the same: after everything that was submitted before. Raises PombalError: unavailable at
+        once for what may be refused while the store is down, RecorderClosed once closed.
         """
-        submission = _Submission(changes, answered)
+        submission = Submission(changes, answered)
         if self._is_closed:
-            raise PombalError(Kind.SHUTTING_DOWN, "the daemon is shutting down")
-        if self.unavailable is not None and submission.may_be_refused:
+            raise RecorderClosed
+        # With nothing else to try the store by, a request is the one to find out whether it is well again.
+        if self.unavailable is not None and submission.may_be_refused and self.queue_depth:
             raise _unavailable(self.unavailable)
-        try:
-            self._inlet.send_nowait(submission)
-        except trio.WouldBlock:
-            try:
-                await self._inlet.send(submission)
-            except trio.ClosedResourceError:
-                raise PombalError(Kind.SHUTTING_DOWN, "the daemon is shutting down") from None
+        await self._tray.put(submission)
 
     async def commit(self, change: Change) -> Any:
         """The answer to one change, once it is committed. Raises PombalError where the answer is one."""
+        return (await self.commit_all([change]))[0]
+
+    async def commit_all(self, changes: Sequence[Change]) -> list[Any]:
+        """The answers to changes that have one place in the order. Raises the first PombalError among them.
+
+        A caller that is cancelled meanwhile takes nothing back: what has its place is committed.
+        """
         done, answers = trio.Event(), list[Any]()
 
         def answered(given: Sequence[Any]) -> None:
             answers.extend(given)
             done.set()
 
-        await self.submit([change], answered)
+        await self.submit(changes, answered)
         await done.wait()
-        if isinstance(answers[0], PombalError):
-            raise answers[0]
-        return answers[0]
+        for answer in answers:
+            if isinstance(answer, PombalError):
+                raise answer
+        return answers
 
     async def run(self) -> None:
         """The actor: commits until it is closed and everything is on disk."""
-        while self._in_hand or not self._is_empty_for_good():
-            if not self._in_hand:
-                self._in_hand = await self._everything_that_waits()
-            await self._commit_in_hand()
+        while True:
+            while self.queue_depth:
+                if not self._in_hand:
+                    self._in_hand = self._tray.take(self._settings.max_batch_rows)
+                await self._commit_in_hand()
+            if self._is_closed:
+                return
+            await self._tray.arrival()
 
     def close(self) -> None:
-        """Take nothing more; ``run`` returns when the rest is committed."""
+        """Take nothing more, also from those who wait for a place; ``run`` returns when the rest is committed."""
         self._is_closed = True
-        self._inlet.close()
-
-    def _is_empty_for_good(self) -> bool:
-        return self._is_closed and self._outlet.statistics().current_buffer_used == 0
-
-    async def _everything_that_waits(self) -> list[_Submission]:
-        try:
-            batch = [await self._outlet.receive()]
-        except trio.EndOfChannel:
-            return []
-        rows = len(batch[0].changes)
-        while rows < self._settings.max_batch_rows:
-            try:
-                batch.append(self._outlet.receive_nowait())
-            except (trio.WouldBlock, trio.EndOfChannel):
-                break
-            rows += len(batch[-1].changes)
-        return batch
+        self._tray.close(RecorderClosed())
 
     async def _commit_in_hand(self) -> None:
         backoff = Backoff(FIRST_RETRY_S, self._settings.retry_max_s, _jitter)
@@ -183,14 +160,14 @@ class Recorder:
                 held.finish()
 
     def _store_failed(self, reason: str) -> None:
+        """Requests are refused, wherever they wait: only what has happened already can wait for the store."""
         if self.unavailable is None:
             log.error("store unavailable", reason=reason, waiting=self.queue_depth)
         self.unavailable = reason
         refused = [held for held in self._in_hand if held.may_be_refused]
         self._in_hand = [held for held in self._in_hand if not held.may_be_refused]
-        for held in refused:
-            held.answers = [_unavailable(reason)] * len(held.changes)
-            held.finish()
+        for held in [*refused, *self._tray.take_refusable(_unavailable(reason))]:
+            held.refuse(_unavailable(reason))
 
     def _store_works(self) -> None:
         if self.unavailable is not None:

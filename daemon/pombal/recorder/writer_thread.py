@@ -4,6 +4,7 @@ A thread of its own and not one of trio's pool: a connection is used in one thre
 kernel must not keep the process from ending.
 """
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,10 +12,13 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+import structlog
 import trio
 
 from pombal.model.changes import Change
-from pombal.store.writer import CommitReport, Writer
+from pombal.store.writer import CommitReport, Writer, describe
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -90,7 +94,11 @@ class ThreadedWriter:
         return await self.thread.call(partial(self.writer.commit, batch))
 
     async def close(self) -> None:
-        """Checkpoint, close the connection, end the thread."""
-        await self.thread.call(self.writer.checkpoint)
-        await self.thread.call(self.writer.close)
-        await self.thread.stop()
+        """Checkpoint, close the connection, end the thread. Without a checkpoint the next start reads the log."""
+        try:
+            await self.thread.call(self.writer.checkpoint)
+        except sqlite3.Error as error:
+            log.warning("write-ahead log stays as it is", reason=describe(error))
+        finally:
+            await self.thread.call(self.writer.close)
+            await self.thread.stop()
