@@ -63,6 +63,7 @@ class WriterThread:
     async def stop(self) -> None:
         self._jobs.put(None)
         await self._stopped.wait()
+        self._thread.join()  # it has said its last word: no time is lost here
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
