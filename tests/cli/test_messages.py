@@ -45,12 +45,13 @@ def test_the_table(run: Runner, daemon: FakeDaemon) -> None:
         "delivered", id=42, direction="inbound", sent_at=objects.NOW_MS, message_type="image", contact_name="João",
         content={"media": {"mime_type": "image/png", "size_bytes": 3, "sha256": "0" * 64, "file_name": "a.png"}},
     )  # fmt: skip
-    failed = objects.message("failed", id=43, text_content="um\ndois \x1b[31m")
+    failed = objects.message("failed", id=43, error_kind="expired", text_content="um\ndois \x1b[31m")
     daemon.answers["message.list"] = objects.page(failed, inbound, next_cursor="x")
     outcome = run("message", "list")
     assert [line.split()[0] for line in outcome.lines] == ["ID", "43", "42"]
     assert "→" in outcome.lines[1]
     assert "um ⏎ dois \ufffd[31m" in outcome.lines[1]
+    assert "failed/expired" in outcome.lines[1]
     assert "←" in outcome.lines[2]
     assert "5511988887777 João" in outcome.lines[2]
     assert "[image] a.png Olá" in outcome.lines[2]

@@ -34,7 +34,7 @@ def _row(message: dict[str, Any]) -> list[str | Text | None]:
         message["session"],
         "←" if inbound else "→",
         contact_of(message),
-        state(message["status"]),
+        state(message["status"], (message["error"] or {}).get("kind")),
         took(message),
         message["message_id"],
         summary(message),
