@@ -172,18 +172,16 @@ class Daemon:
             count_request=self.rooms.metrics.http_request,
         )
 
-        async def serve() -> None:
-            async with trio.open_nursery() as nursery:
-                self.http_urls = await nursery.start(
-                    partial(
-                        serve_http, app, bind, shutdown=self._http_shutdown, graceful_timeout_s=self._half_of_drain_s()
-                    )
-                )
-                once.started(self.http_urls)
-
-        once = StartedOnce(task_status)
-        # The first start is not supervised: a port in use is a refusal to start, and no crash.
-        await supervise(self.tree.enter("http", "http"), serve, CORE_POLICY)
+        started = _HttpStarted(self, StartedOnce(task_status))
+        serve = partial(
+            serve_http,
+            app,
+            bind,
+            shutdown=self._http_shutdown,
+            graceful_timeout_s=self._half_of_drain_s(),
+            task_status=started,
+        )
+        await supervise(self.tree.enter("http", "http"), serve, CORE_POLICY, refusals=(StartRefused,))
         self._http_done.set()
 
     async def _keep(self, actor: ActorInfo, child: Callable[[], Awaitable[None]]) -> None:
@@ -231,3 +229,15 @@ class Daemon:
         await self._control_done.wait()
         await self._http_done.wait()
         log.info("drained", last_event_seq=rooms.hub.last_seq, version=__version__)
+
+
+class _HttpStarted(trio.TaskStatus[list[str]]):
+    """Notes the URLs at each start of the HTTP server; whoever waits for the first hears of that one."""
+
+    def __init__(self, daemon: Daemon, once: StartedOnce[list[str]]) -> None:
+        self._daemon = daemon
+        self._once = once
+
+    def started(self, value: list[str] | None = None) -> None:
+        self._daemon.http_urls = value or []
+        self._once.started(self._daemon.http_urls)
