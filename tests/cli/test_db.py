@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-import pombal.store
 from pombal.config.locks import hold_locks
 from pombal.config.paths import Paths, ensure
 from tests.cli.commands import Runner
@@ -47,7 +46,6 @@ class Offline(ModuleType):
 def offline(monkeypatch: pytest.MonkeyPatch) -> Offline:
     module = Offline()
     monkeypatch.setitem(sys.modules, "pombal.store.offline", module)
-    monkeypatch.setattr(pombal.store, "offline", module, raising=False)
     return module
 
 

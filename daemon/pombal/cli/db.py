@@ -35,11 +35,11 @@ def check(config: Config = None, state_dir: StateDir = None, as_json: Json = Fal
 
     May run beside the daemon. Exit code 1 says that there is damage.
     """
-    from pombal.store import offline
+    from pombal.store.offline import check_database
 
     database = _existing(_paths(config, state_dir))
     with _telling(database), _steps() as step:
-        problems = offline.check_database(database, progress=step)
+        problems = check_database(database, progress=step)
     if as_json:
         print_json({"database": str(database), "problems": problems})
     elif not problems:
@@ -55,12 +55,12 @@ def migrate(config: Config = None, state_dir: StateDir = None, as_json: Json = F
 
     The daemon does so by itself at its start, and must be stopped for this.
     """
-    from pombal.store import offline
+    from pombal.store.offline import migrate_database
 
     paths = _paths(config, state_dir)
     database = _existing(paths)
     with _daemon_stopped(paths), _telling(database), spinner("migrating"):
-        applied = offline.migrate_database(database)
+        applied = migrate_database(database)
     if as_json:
         print_json({"database": str(database), "applied": applied})
     else:
@@ -78,7 +78,7 @@ def backup(
 
     May run beside the daemon. Media are files of their own and not in it.
     """
-    from pombal.store import offline
+    from pombal.store.offline import backup_database
 
     database = _existing(_paths(config, state_dir))
     if destination.exists():
@@ -87,7 +87,7 @@ def backup(
         raise CommandFailed(f"{destination.absolute().parent} is no directory: create it first")
     with _telling(database), _page_bar() as bar:
         task = bar.add_task("backing up", total=None)
-        offline.backup_database(
+        backup_database(
             database, destination, progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
     if as_json:
@@ -108,7 +108,7 @@ def restore(
 
     The daemon must be stopped. The event log gets a new id, so that its readers notice.
     """
-    from pombal.store import offline
+    from pombal.store.offline import restore_database
 
     paths = _paths(config, state_dir)
     ensure(paths)
@@ -119,7 +119,7 @@ def restore(
                 unasked=f"{paths.database} would be overwritten, and nobody can be asked here: pass --yes",
             )
         with _telling(source), spinner("restoring"):
-            log_id = offline.restore_database(source, paths.database)
+            log_id = restore_database(source, paths.database)
     if as_json:
         print_json({"database": str(paths.database), "log_id": log_id})
     else:
