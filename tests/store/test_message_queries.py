@@ -1,0 +1,344 @@
+"""Lists of messages: every filter alone and together, searches that are never syntax, pages, and the way to them."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pombal.model import changes
+from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
+from pombal.model.text import fold
+from pombal.store import message_queries
+from pombal.store.message_queries import (
+    MessageFilter,
+    count_messages,
+    is_short,
+    list_messages,
+    match_expression,
+    message_by_id,
+    message_by_row,
+    page_statement,
+    queue_depths,
+    queued_messages,
+)
+from tests.store.building import START_MS, Store, queue, reach, receive
+
+SINGLE: dict[str, Any] = {
+    "session_keys": (2,),
+    "direction": "inbound",
+    "message_type": "image",
+    "status": "delivered",
+    "origin": "device",
+    "chat_id": "c1",
+    "contact_number": "551100000002",
+    "since_ms": START_MS + 60_000,
+    "until_ms": START_MS + 60_000,
+    "search": "pombo",
+    "threshold_ms": 2000,
+    "past_id": 60,
+}
+MORE: dict[str, list[Any]] = {
+    "session_keys": [(1, 3), (1, 2, 3), ()],
+    "message_type": ["text"],
+    "origin": ["api", "history"],
+    "status": ["queued", "read"],
+    "threshold_ms": [0, 500],
+    "search": ["", "açã"],
+}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """120 messages of all kinds, sessions and times; read only."""
+    store = Store(tmp_path_factory.mktemp("queries") / "pombal.db")
+    dice = random.Random(7)
+    for name in ("one", "two", "three"):
+        store.session(name)
+    for number in range(120):
+        at, key = store.clock.advance(dice.choice([10, 1000, 3000])), dice.choice([1, 2, 3])
+        text = dice.choice(["o pombo voa", "AÇÃO", "nada", None, 'say "pombo*" OR x'])
+        kind = dice.choice([MessageType.TEXT, MessageType.TEXT, MessageType.IMAGE])
+        common = {"chat_id": f"c{number % 3}", "contact_number": dice.choice([None, f"55110000000{number % 4}"]),
+                  "message_type": kind}  # fmt: skip
+        if number % 2:
+            store.do(queue(at, key, f"m{number}", text, **common))
+            if status := dice.choice(
+                [None, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.FAILED]
+            ):
+                later = store.clock.advance(dice.choice([10, 900, 2500]))
+                store.do(reach(later, key, f"m{number}", status, error_kind="x"))
+        else:
+            origin = dice.choice([Origin.API, Origin.API, Origin.DEVICE, Origin.HISTORY])
+            direction = Direction.OUTBOUND if origin == Origin.DEVICE else Direction.INBOUND
+            sent_at = at.wall_ms - dice.choice([0, 400, 2500, 90_000])
+            fields = common | {"offline": dice.random() < 0.2, "contact_name": dice.choice([None, "João Pombo"])}
+            change = receive(
+                at, key, f"x{number}", text, origin=origin, direction=direction, sent_at_ms=sent_at, **fields
+            )
+            store.do(change)
+    yield store
+    store.close()
+
+
+def all_rows(store: Store) -> list[MessageRow]:
+    found = [message_by_row(store.connection, row_id) for (row_id,) in store.rows("SELECT id FROM messages")]
+    return [row for row in found if row is not None]
+
+
+def is_wanted(row: MessageRow, wanted: MessageFilter) -> bool:
+    for name in ("direction", "message_type", "status", "origin", "chat_id", "contact_number"):
+        if getattr(wanted, name) is not None and getattr(row, name) != getattr(wanted, name):
+            return False
+    past, took_ms = wanted.past_id, row.total_latency_ms
+    words = fold(" ".join(filter(None, (row.text_content, row.contact_number, row.contact_name)))).replace('"', " ")
+    return (
+        (wanted.session_keys is None or row.session_key in wanted.session_keys)
+        and (wanted.since_ms is None or row.happened_at >= wanted.since_ms)
+        and (wanted.until_ms is None or row.happened_at < wanted.until_ms)
+        and (past is None or (row.id > past if wanted.ascending else row.id < past))
+        and (
+            wanted.threshold_ms is None or (took_ms is not None and took_ms >= wanted.threshold_ms and not row.offline)
+        )
+        and (wanted.search is None or (wanted.search != "" and f" {fold(wanted.search)}" in f" {words}"))
+    )
+
+
+def expected(store: Store, wanted: MessageFilter) -> list[int]:
+    rows = [row.id for row in all_rows(store) if is_wanted(row, wanted)]
+    return sorted(rows, reverse=not wanted.ascending)[: wanted.limit]
+
+
+def listed(store: Store, wanted: MessageFilter) -> list[int]:
+    return [row.id for row in list_messages(store.connection, wanted)]
+
+
+each_filter = [(name, value) for name in SINGLE for value in (SINGLE[name], *MORE.get(name, []))]
+
+
+@pytest.mark.parametrize(("name", "value"), each_filter)
+@pytest.mark.parametrize("ascending", [False, True])
+def test_each_filter_alone(filled: Store, name: str, value: Any, ascending: bool) -> None:
+    wanted = MessageFilter(**{name: value}, ascending=ascending, limit=500)
+    assert listed(filled, wanted) == expected(filled, wanted)
+    assert count_messages(filled.connection, wanted) == len(expected(filled, wanted))
+    if name not in ("session_keys", "search"):
+        assert expected(filled, wanted)
+
+
+combinations = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from([SINGLE[name], *MORE.get(name, [])]) for name in SINGLE}
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(combinations, st.booleans(), st.integers(1, 20), st.sampled_from([0, 20_000]))
+def test_filters_together(filled: Store, fields: dict[str, Any], ascending: bool, limit: int, short: int) -> None:
+    """By either way to messages of a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(message_queries, "SHORT_RANGE", short)
+        wanted = MessageFilter(**fields, ascending=ascending, limit=limit)
+        assert listed(filled, wanted) == expected(filled, wanted)
+
+
+def test_more_sessions_than_are_merged(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message_queries, "MERGED_SESSIONS", 1)
+    wanted = MessageFilter(session_keys=(1, 3), limit=500)
+    assert listed(filled, wanted) == expected(filled, wanted)
+
+
+def test_as_many_sessions_as_are_merged(filled: Store) -> None:
+    """SQLite has limits on terms and on parameters of one statement."""
+    keys = tuple(range(1, message_queries.MERGED_SESSIONS + 1))
+    fields = {name: SINGLE[name] for name in SINGLE if name not in ("session_keys", "search")}
+    assert listed(filled, MessageFilter(**fields, session_keys=keys)) == []
+    assert len(listed(filled, MessageFilter(session_keys=keys, limit=500))) == 120
+
+
+class TestSearch:
+    @pytest.fixture
+    def one(self, store: Store) -> Callable[[str], Callable[[str], bool]]:
+        key = store.session().key
+
+        def stored(text: str) -> Callable[[str], bool]:
+            row = store.do(receive(store.clock(), key, f"x{store.writer.last_seq}", text, contact_name="Zé da Silva"))
+            return lambda search: row.id in listed(store, MessageFilter(search=search))
+
+        return stored
+
+    @pytest.mark.parametrize(
+        "search",
+        ["SAO", "são", "sa\u0303o paul", "paul SÃO", "5511888", "ze silv", "são zé 5511", '"são"', "são*", "(são)",
+         "são:", "-são", "^são", "🕊 são", "são\0paulo", " \t são\n"],
+    )  # fmt: skip
+    def test_finds_prefixes_of_words_in_any_column_and_spelling(self, one: Any, search: str) -> None:
+        assert one("viva São Paulo")(search)
+
+    @pytest.mark.parametrize(
+        "search",
+        ["ão", "são rio", "OR", "são OR rio", "são NOT paulo", "NEAR(são paulo)", "text_content:são", "", " ", "*", '"',
+         '""', "🕊", "( ) : ^ - +", "\0", "'; DROP TABLE messages; --"],
+    )  # fmt: skip
+    def test_finds_nothing_else_and_is_never_syntax(self, one: Any, search: str) -> None:
+        assert not one("viva São Paulo")(search)
+
+    def test_words_that_are_operators_elsewhere_are_words_here(self, one: Any) -> None:
+        assert one("this or that AND not NEAR")("OR and NOT near")
+
+    def test_words_joined_by_punctuation_are_a_phrase(self, one: Any) -> None:
+        found = one("o pedido 4711-3 e user@example.org")
+        assert found("4711-3")
+        assert found("user@exam")
+        assert not found("3-4711")
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.text(st.characters(codec="utf-8"), max_size=256))
+    def test_no_text_breaks_a_search(self, filled: Store, search: str) -> None:
+        assert isinstance(listed(filled, MessageFilter(search=search)), list)
+        assert count_messages(filled.connection, MessageFilter(search=search)) >= 0
+
+    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        st.text("abcçéãÜñß 0189-_.@\"'*():^", min_size=1, max_size=60).filter(
+            lambda text: match_expression(text) != '""'
+        )
+    )
+    def test_a_text_is_found_by_itself(self, one: Any, text: str) -> None:
+        assert one(text)(text)
+
+    def test_as_many_words_as_fit(self, one: Any) -> None:
+        text = " ".join("abcdefgh"[number % 8] for number in range(128))
+        assert one(text)(text)
+
+
+class TestPages:
+    @pytest.mark.parametrize("fields", [{}, {"session_keys": (1, 2)}, {"search": "pombo"}, {"direction": "inbound"},
+                                        {"since_ms": START_MS - 3000}, {"threshold_ms": 0}])  # fmt: skip
+    def test_newest_first_meets_each_once_while_new_ones_arrive(self, store: Store, fields: dict[str, Any]) -> None:
+        keys = [store.session("one").key, store.session("two").key]
+
+        def arrive(number: int) -> int:
+            at = store.clock.advance(10)
+            row = store.do(receive(at, keys[number % 2], f"x{number}", "pombo", sent_at_ms=at.wall_ms - 3000))
+            return int(row.id)
+
+        there = [arrive(number) for number in range(23)]
+        met, past, number = list[int](), None, 23
+        while page := listed(store, MessageFilter(**fields, past_id=past, limit=5)):
+            met, past = met + page, page[-1]
+            arrive(number)
+            number += 1
+        assert met == sorted(there, reverse=True)
+
+    def test_oldest_first_meets_those_that_arrive_too(self, store: Store) -> None:
+        key, past, met = store.session().key, 0, list[int]()
+        for number in range(4):
+            store.do(receive(store.clock(), key, f"x{number}"))
+        while page := listed(store, MessageFilter(ascending=True, past_id=past, limit=2)):
+            met, past = met + page, page[-1]
+            if len(met) < 7:
+                store.do(receive(store.clock(), key, f"late{len(met)}"))
+        assert met == list(range(1, len(met) + 1))
+        assert len(met) > 5
+
+
+class TestPlans:
+    """No list may sort, or read through, what it does not show."""
+
+    def plan(self, store: Store, sql: str, parameters: list[Any]) -> list[str]:
+        return [row[3] for row in store.connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+
+    @pytest.mark.parametrize(("name", "value"), each_filter)
+    def test_each_filter_goes_by_an_index_or_in_the_order_of_ids(self, filled: Store, name: str, value: Any) -> None:
+        wanted = MessageFilter(**{name: value})
+        plan = self.plan(filled, *page_statement(wanted, within_times=False))
+        assert not [step for step in plan if "TEMP B-TREE" in step]
+        # Nearly all messages are of these kinds: the newest of them are among the newest of all.
+        if (name, value) in (("message_type", "text"), ("origin", "api"), ("threshold_ms", 0), ("threshold_ms", 500)):
+            assert plan == ["SCAN m"]
+        elif name not in ("since_ms", "until_ms") and value != ():
+            assert any("INDEX" in step or "PRIMARY KEY" in step for step in plan), plan
+            assert "SCAN m" not in plan
+
+    @pytest.mark.parametrize("ascending", [False, True])
+    @pytest.mark.parametrize("other", ["session_keys", "status", "past_id"])
+    def test_searches_come_in_order_by_themselves(self, filled: Store, ascending: bool, other: str) -> None:
+        wanted = MessageFilter(search="pombo", ascending=ascending, **{other: SINGLE[other]})
+        plan = self.plan(filled, *page_statement(wanted, within_times=False))
+        assert plan[0].startswith("SCAN s VIRTUAL TABLE")
+        assert plan[1].startswith("SEARCH m USING INTEGER PRIMARY KEY")
+        assert len(plan) == 2
+
+    def test_high_latency_goes_by_its_own_index_also_within_a_session(self, filled: Store) -> None:
+        for wanted in (MessageFilter(threshold_ms=5000), MessageFilter(threshold_ms=5000, session_keys=(1,))):
+            assert self.plan(filled, *page_statement(wanted, within_times=False)) == [
+                "SEARCH m USING INDEX messages_slow (offline=?)"
+            ]
+
+    def test_sessions_are_merged_each_in_its_order(self, filled: Store) -> None:
+        plan = self.plan(filled, *page_statement(MessageFilter(session_keys=(1, 2)), within_times=False))
+        assert [step for step in plan if "messages_by_session (session_key=?)" in step and "SEARCH" in step] == plan[
+            2::2
+        ]
+
+    def test_a_short_time_is_sorted_and_a_long_one_is_not(self, filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        wanted = MessageFilter(since_ms=START_MS, until_ms=START_MS + 5000)
+        assert is_short(filled.connection, wanted)
+        plan = self.plan(filled, *page_statement(wanted, within_times=True))
+        assert plan[0] == "SEARCH m USING COVERING INDEX messages_by_time (happened_at>? AND happened_at<?)"
+        monkeypatch.setattr(message_queries, "SHORT_RANGE", 1)
+        assert not is_short(filled.connection, wanted)
+        assert not is_short(filled.connection, MessageFilter())
+
+    def test_a_queue_is_read_without_its_history(self, filled: Store) -> None:
+        statements: list[str] = []
+        filled.connection.set_trace_callback(statements.append)
+        queued_messages(filled.connection, 1, 0, 10)
+        queue_depths(filled.connection)
+        filled.connection.set_trace_callback(None)
+        for sql in statements:
+            plan = self.plan(filled, sql, [])
+            assert any("messages_queued" in step for step in plan)
+            assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+def test_queues_come_in_commit_order_from_behind_an_id(store: Store) -> None:
+    one, two = store.session("one").key, store.session("two").key
+    ids = [store.do(queue(store.clock(), key, f"m{number}")).message.id for number, key in enumerate([one, two] * 5)]
+    store.do(reach(store.clock(), one, "m4", MessageStatus.SENT))
+    waiting = [row_id for row_id in ids[::2] if row_id != ids[4]]
+    assert [row.id for row in queued_messages(store.connection, one, 0, 10)] == waiting
+    assert [row.id for row in queued_messages(store.connection, one, waiting[0], 2)] == waiting[1:3]
+    assert queue_depths(store.connection) == {one: 4, two: 5}
+
+
+def test_an_outbound_message_goes_before_an_inbound_one_of_the_same_id(store: Store) -> None:
+    key = store.session().key
+    store.do(receive(store.clock(), key, "x", message_id="same"))
+    found = message_by_id(store.connection, key, "same")
+    assert found is not None
+    assert found.direction == Direction.INBOUND
+    store.do(queue(store.clock(), key, "same"))
+    assert store.message(key, "same").direction == Direction.OUTBOUND
+    assert message_by_id(store.connection, key, "none") is None
+    assert message_by_row(store.connection, 99) is None
+
+
+def test_a_page_holds_at_most_its_limit(filled: Store) -> None:
+    wanted = MessageFilter(limit=7)
+    assert len(list_messages(filled.connection, wanted)) == 7
+    assert len(list_messages(filled.connection, replace(wanted, session_keys=(1, 2)))) == 7
+
+
+def test_expired_queues_are_found_by_age(store: Store) -> None:
+    key = store.session().key
+    store.do(queue(store.clock(), key, "old"))
+    at = store.clock.advance(1000)
+    store.do(queue(at, key, "young"))
+    fail = changes.FailQueue(at=at, session_key=None, error_kind="expired", error_detail="too old", limit=10,
+                             queued_before_ms=at.wall_ms)  # fmt: skip
+    assert store.do(fail) == 1
+    assert (store.message(key, "old").error_kind, store.message(key, "young").status) == ("expired", "queued")
