@@ -87,4 +87,8 @@ def _show_banner(daemon: "Daemon") -> None:
         f"Try next, in another terminal:\n\n  export POMBAL_SOCKET={socket}\n"
         "  pombal top\n  pombal events --follow\n  pombal send vendas 5511999999999 'Olá!' --wait read --timeout 60"
     )
-    Console(soft_wrap=True).print(Panel(text, expand=False))
+    console = Console(soft_wrap=True, highlight=False)
+    # A frame cuts what is wider than the screen, and a pipe has no width: then the paths matter more.
+    widest = max(map(len, text.splitlines()))
+    framed = console.is_terminal and widest + 4 <= console.width
+    console.print(Panel(text, expand=False) if framed else text)
