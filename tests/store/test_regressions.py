@@ -2,6 +2,7 @@
 
 import pytest
 
+from pombal.config.settings import StoreSettings
 from pombal.model import changes
 from pombal.model.changes import KeepRejected, PurgeMessages
 from pombal.model.clock import Stamp
@@ -118,8 +119,6 @@ def test_ids_handed_out_again_after_a_rollback_keep_their_clock(store: Store) ->
 
 
 def test_two_readers_that_find_one_idle_connection_both_read(store: Store) -> None:
-    from pombal.config.settings import StoreSettings
-
     reader = reader_module.Reader(store.path, StoreSettings(), 0)
 
     class Vanishing(list[object]):
