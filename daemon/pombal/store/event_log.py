@@ -43,12 +43,12 @@ def events_after(
     after: int,
     limit: int,
     now_ms: int,
-    session_keys: frozenset[int] | None = None,
+    sessions: frozenset[str] | None = None,
     types: frozenset[str] | None = None,
 ) -> EventPage:
-    """The next events past ``after``, at most limit of them, of these sessions and types where given."""
+    """The next events past ``after``, at most limit of them, of these sessions (names or ids) and types where given."""
     bounds = log_bounds(connection)
-    events = _page(connection, after, limit, now_ms, session_keys, types, newest=False)
+    events = _page(connection, after, limit, now_ms, sessions, types, newest=False)
     read_to = events[-1].seq if len(events) == limit else bounds.last_seq
     return EventPage(events, max(after, read_to), bounds)
 
@@ -57,12 +57,17 @@ def newest_events(
     connection: sqlite3.Connection,
     limit: int,
     now_ms: int,
-    session_keys: frozenset[int] | None = None,
+    sessions: frozenset[str] | None = None,
     types: frozenset[str] | None = None,
 ) -> EventPage:
     """The newest page, oldest of it first."""
     bounds = log_bounds(connection)
-    return EventPage(_page(connection, 0, limit, now_ms, session_keys, types, newest=True), bounds.last_seq, bounds)
+    return EventPage(_page(connection, 0, limit, now_ms, sessions, types, newest=True), bounds.last_seq, bounds)
+
+
+_OF_SESSIONS = """
+    e.session_key IN (SELECT s.key FROM sessions AS s, json_each(?) AS named WHERE named.value IN (s.id, s.name))
+"""
 
 
 def _page(
@@ -70,15 +75,16 @@ def _page(
     after: int,
     limit: int,
     now_ms: int,
-    session_keys: frozenset[int] | None,
+    sessions: frozenset[str] | None,
     types: frozenset[str] | None,
     *,
     newest: bool,
 ) -> list[Event]:
     conditions, parameters = ["e.seq > ?"], list[object]([after])
-    if session_keys is not None:
-        conditions.append("e.session_key IN (SELECT value FROM json_each(?))")
-        parameters.append(packed(session_keys))
+    if sessions is not None:
+        # Looked up anew for every page: a session may be created while somebody listens for its name.
+        conditions.append(_OF_SESSIONS)
+        parameters.append(packed(sessions))
     if types is not None:
         conditions.append("e.type IN (SELECT value FROM json_each(?))")
         parameters.append(packed(types))
@@ -88,7 +94,7 @@ def _page(
     )
     sql = f"SELECT json_group_array({json_row(EVENT_COLUMNS, 'e')}) FROM ({page}) AS e"
     rows = sorted(map(event_row, unpacked(connection, sql, [*parameters, limit])), key=lambda row: row.seq)
-    sessions = sessions_by_keys(connection, {row.session_key for row in rows})
+    rows_of_sessions = sessions_by_keys(connection, {row.session_key for row in rows})
     wanted = {row.message for row in rows if row.message is not None}
     messages = {message.id: message for message in statements.messages_by_row(connection, wanted)}
-    return [show_event(row, sessions[row.session_key], messages.get(row.message or 0), now_ms) for row in rows]
+    return [show_event(row, rows_of_sessions[row.session_key], messages.get(row.message or 0), now_ms) for row in rows]

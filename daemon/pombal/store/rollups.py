@@ -1,8 +1,8 @@
 """Latency rollups: counts and histograms a minute, an hour and a day, a session and all together.
 
 A transaction adds up what its messages taught, once a session, minute and measure; SQLite spreads that over the spans
-and to the sum over all sessions (key 0). So a question about any range reads a few days, hours and minutes, however many
-messages there were, and forgetting the minutes of last week loses nothing.
+and to the sum over all sessions (key 0). So a question about any range reads a few days, hours and minutes, however
+many messages there were, and forgetting the minutes of last week loses nothing.
 """
 
 import sqlite3
