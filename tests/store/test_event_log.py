@@ -5,6 +5,7 @@ import pytest
 from pombal.model import changes
 from pombal.model.events import show_event
 from pombal.model.message import MessageStatus
+from pombal.store import event_log
 from pombal.store.event_log import events_after, last_seq, log_bounds, newest_events
 from tests.store.building import START_MS, Store, queue, reach, receive
 
@@ -113,5 +114,18 @@ def test_a_page_is_read_by_sequence_alone(filled: Store) -> None:
     assert len(pages) == 2
     for sql in pages:
         plan = [row[3] for row in filled.rows(f"EXPLAIN QUERY PLAN {sql}")]
-        assert "SEARCH e USING INTEGER PRIMARY KEY (rowid>?)" in plan
+        assert "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
         assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+def test_a_filter_that_lets_little_pass_is_answered_in_slices(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the log is, one page looks at so many events and says how far it has read."""
+    monkeypatch.setattr(event_log, "SCAN_EVENTS", 2)
+    nothing = frozenset({"no-such-session"})
+    page = events_after(filled.connection, 0, 100, NOW, nothing)
+    assert (page.events, page.read_to) == ([], 2)
+    last = page.bounds.last_seq
+    while page.read_to < last:
+        after = page.read_to
+        page = events_after(filled.connection, after, 100, NOW, nothing)
+        assert page.read_to == min(last, after + 2)

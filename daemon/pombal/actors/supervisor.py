@@ -67,7 +67,8 @@ async def supervise(
             except refusals:
                 raise
             except Exception as error:  # a group of nothing but Exceptions is one too
-                await _report(actor, error, on_crash)
+                # A cancellation here discards the crash, which has been logged by then.
+                await _report(actor, error, on_crash)  # noqa: ASYNC120
                 pause_s = crashes.crashed(trio.current_time())
                 if pause_s is None:
                     raise RestartIntensityExceeded(actor.name, policy) from error

@@ -9,7 +9,6 @@ import trio
 from hypercorn.config import Config, Sockets
 from hypercorn.trio import serve
 from starlette.types import ASGIApp
-from trio import TaskStatus
 
 from pombal.config.bind import InheritedBind, TcpBind, parse_bind
 from pombal.config.errors import StartRefused
@@ -45,7 +44,7 @@ async def serve_http(
     *,
     shutdown: trio.Event,
     graceful_timeout_s: float = 5.0,
-    task_status: TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until shutdown, then let requests in flight finish for graceful_timeout_s.
 

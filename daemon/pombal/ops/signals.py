@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import structlog
 import trio
-from trio import TaskStatus
 
 log = structlog.get_logger()
 
@@ -15,7 +14,7 @@ async def handle_signals(
     drain: Callable[[], None],
     cancel: Callable[[], None],
     reload: Callable[[], None],
-    task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Call back until cancelled; started once signals are caught. The callbacks must return at once.
 

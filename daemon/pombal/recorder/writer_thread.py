@@ -70,7 +70,7 @@ class WriterThread:
             self._busy_since = time.monotonic()
             try:
                 job.result = job.work()
-            except BaseException as error:  # it belongs to whoever asked, in the other thread
+            except BaseException as error:  # noqa: ASYNC103  # it belongs to whoever asked, in the other thread
                 job.error = error
             self._busy_since = None
             self._tell(job.done)
@@ -100,6 +100,5 @@ class ThreadedWriter:
             await self.thread.call(self.writer.checkpoint)
         except sqlite3.Error as error:
             log.warning("write-ahead log stays as it is", reason=describe(error))
-        finally:
-            await self.thread.call(self.writer.close)
-            await self.thread.stop()
+        await self.thread.call(self.writer.close)
+        await self.thread.stop()

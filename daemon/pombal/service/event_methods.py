@@ -24,7 +24,10 @@ class EventMethods:
         def query(connection: sqlite3.Connection) -> EventPage:
             if params.after is None:
                 return newest_events(connection, params.limit, now_ms, wanted.sessions, wanted.types)
-            return events_after(connection, params.after, params.limit, now_ms, wanted.sessions, wanted.types)
+            page = events_after(connection, params.after, params.limit, now_ms, wanted.sessions, wanted.types)
+            while not page.events and page.read_to < page.bounds.last_seq:
+                page = events_after(connection, page.read_to, params.limit, now_ms, wanted.sessions, wanted.types)
+            return page
 
         page = await self._deps.reader.run(query)
         shown = [without_code(event) if caller.role == Role.READER else event for event in page.events]

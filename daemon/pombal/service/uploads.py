@@ -80,7 +80,7 @@ class MediaMethods:
         try:
             await trio.to_thread.run_sync(unfinished.upload.write, data)
         except OSError as error:
-            await self._drop(name)
+            await self._drop(name)  # noqa: ASYNC120  # cancelled, nobody waits for the reason
             raise PombalError(Kind.UNAVAILABLE, f"the file cannot be stored: {error.strerror}") from error
 
     async def _finish(self, name: str, upload: Upload, sha256: str) -> r.MediaStored:

@@ -8,6 +8,8 @@ from pombal.store import statements
 from pombal.store.rows import EVENT_COLUMNS, event_row, json_row, packed, unpacked
 from pombal.store.session_queries import sessions_by_keys
 
+SCAN_EVENTS = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class LogBounds:
@@ -48,8 +50,11 @@ def events_after(
 ) -> EventPage:
     """The next events past ``after``, at most limit of them, of these sessions (names or ids) and types where given."""
     bounds = log_bounds(connection)
-    events = _page(connection, after, limit, now_ms, sessions, types, newest=False)
-    read_to = events[-1].seq if len(events) == limit else bounds.last_seq
+    start = max(after, bounds.first_seq - 1)
+    # Bounded, so that a filter that lets little pass is answered in time however long the log is.
+    end = min(bounds.last_seq, start + SCAN_EVENTS)
+    events = _page(connection, start, end, limit, now_ms, sessions, types, newest=False)
+    read_to = events[-1].seq if len(events) == limit else end
     return EventPage(events, max(after, read_to), bounds)
 
 
@@ -62,7 +67,8 @@ def newest_events(
 ) -> EventPage:
     """The newest page, oldest of it first."""
     bounds = log_bounds(connection)
-    return EventPage(_page(connection, 0, limit, now_ms, sessions, types, newest=True), bounds.last_seq, bounds)
+    events = _page(connection, 0, bounds.last_seq, limit, now_ms, sessions, types, newest=True)
+    return EventPage(events, bounds.last_seq, bounds)
 
 
 _OF_SESSIONS = """
@@ -73,6 +79,7 @@ _OF_SESSIONS = """
 def _page(
     connection: sqlite3.Connection,
     after: int,
+    end: int,
     limit: int,
     now_ms: int,
     sessions: frozenset[str] | None,
@@ -80,7 +87,7 @@ def _page(
     *,
     newest: bool,
 ) -> list[Event]:
-    conditions, parameters = ["e.seq > ?"], list[object]([after])
+    conditions, parameters = ["e.seq > ? AND e.seq <= ?"], list[object]([after, end])
     if sessions is not None:
         # Looked up anew for every page: a session may be created while somebody listens for its name.
         conditions.append(_OF_SESSIONS)

@@ -83,10 +83,13 @@ class Writer:
             answers = [self._answer(change, space) for change in batch]
             space.flush()
             self._connection.execute("COMMIT")
-        except BaseException as error:
+        except sqlite3.Error as error:
             self._roll_back(before)
-            if isinstance(error, sqlite3.Error) and is_passing(error):
+            if is_passing(error):
                 raise StoreUnavailable(describe(error)) from error
+            raise
+        except BaseException:
+            self._roll_back(before)
             raise
         return CommitReport(answers, space.events, space.completed, space.rejected)
 

@@ -82,6 +82,9 @@ def _status_data(row: SessionRow, previous: SessionStatus, link_alive: bool) -> 
             "is_active": row.is_active,
             "connected_at": row.connected_at,
             "disconnected_at": row.disconnected_at,
+            "last_error": row.last_error,
+            "phone_number": row.phone_number,
+            "device_name": row.device_name,
         },
         "link_alive": link_alive,
     }
