@@ -144,3 +144,16 @@ def test_a_terminal_too_narrow_is_told_so(run: Runner, daemon: FakeDaemon) -> No
     with run.terminal("session", "qr", "suporte", columns=40) as terminal:
         assert terminal.finish() == 0
     assert "the terminal has 40 columns" in terminal.seen.decode()
+
+
+def test_a_terminal_too_low_is_told_so_below_the_code(run: Runner, daemon: FakeDaemon) -> None:
+    daemon.answers |= {"session.get": WAITING, "session.qr": {"code": CODE, "expires_at": objects.NOW}}
+
+    def play(subscription: Subscription) -> None:
+        subscription.daemon.wait_for_call("session.qr")
+        subscription.emit(objects.session_event(13, "qrcode", objects.session()))
+
+    daemon.plays = [play]
+    with run.terminal("session", "qr", "suporte", env={"LINES": "10"}) as terminal:
+        assert terminal.finish() == 0
+    assert "The terminal has 10 rows and this needs " in terminal.seen.decode()

@@ -16,6 +16,7 @@ QUIET_ZONE = 2  # modules around the code; the standard wants 4, phones are cont
 BLACK_ON_WHITE = Style(color="#000000", bgcolor="#ffffff")
 _DARK_INK = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}
 _LIGHT_INK = {(True, True): " ", (True, False): "▄", (False, True): "▀", (False, False): "█"}
+REMARK_ROWS = 3  # on a terminal that is just as wide as the code
 HOW_TO = "On the phone: WhatsApp, Settings, Linked devices, Link a device"
 
 
@@ -55,7 +56,8 @@ class QrScreen:
             return
         style = BLACK_ON_WHITE if self._has_colours else ""
         picture = Text("\n".join(lines), style=style, no_wrap=True)
-        self._show(Group(picture, Text(f"{HOW_TO}. Valid until {moment(code['expires_at'])}.")))
+        remark = f"{HOW_TO}. Valid until {moment(code['expires_at'])}.{self._cut_off(len(lines))}"
+        self._show(Group(picture, Text(remark)))
 
     def say(self, remark: str) -> None:
         """A remark in place of a code; beside the output where that is a pipe."""
@@ -63,6 +65,13 @@ class QrScreen:
             self._show(Text(remark))
         else:
             note(remark)
+
+    def _cut_off(self, rows: int) -> str:
+        """What to say where the top of the code has scrolled out of sight: no phone reads the rest."""
+        needed = rows + REMARK_ROWS
+        if not self._is_terminal or self._console.height >= needed:
+            return ""
+        return f" The terminal has {self._console.height} rows and this needs {needed}: make it taller."
 
     @property
     def _has_colours(self) -> bool:

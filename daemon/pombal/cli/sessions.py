@@ -154,7 +154,7 @@ def logout(session: SessionName, socket: Socket = None, as_json: Json = False) -
 @app.command()
 def delete(
     session: SessionName,
-    purge: Annotated[bool, typer.Option("--purge", help="Delete its messages and their media as well.")] = False,
+    purge: Annotated[bool, typer.Option("--purge", help="Delete its messages as well; media files stay.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     socket: Socket = None,
     as_json: Json = False,

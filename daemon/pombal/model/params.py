@@ -97,7 +97,7 @@ class SessionDeleteParams(Params):
     """session.delete"""
 
     name: SessionRef
-    purge: bool = Field(False, description="Delete its messages and their media as well.")
+    purge: bool = Field(False, description="Delete its messages as well; files in the media store stay.")
 
 
 class SessionListParams(Params):
