@@ -71,7 +71,7 @@ async def _answer(daemon: "Daemon", session: str, text: str, turn: int) -> None:
     def told(_: SendAnswer | PombalError) -> None:
         """The event stream says what becomes of it."""
 
-    params = SendParams(session=session, to=f"55119{90000000 + turn % 20:08d}", text=text)
+    params = SendParams(session=session, to=f"55119{90000001 + turn % 20:08d}", text=text)
     try:
         await daemon.rooms.service.send(params, DEMO, told)
     except PombalError:

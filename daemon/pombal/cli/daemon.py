@@ -95,7 +95,7 @@ def render_actors(actors: list[dict[str, Any]]) -> RenderableType:
                 actor["name"],
                 actor["kind"],
                 state(actor["state"]),
-                f"{actor['mailbox_depth']}/{actor['mailbox_capacity']}",
+                f"{actor['mailbox_depth']}/{actor['mailbox_capacity']}" if actor["mailbox_capacity"] else "–",
                 str(actor["restarts"]),
                 duration(actor["uptime_seconds"]),
                 _crash(actor["last_crash"]),

@@ -9,6 +9,9 @@ from pombal.cli.output import moment, one_line, state
 from pombal.model.events import EventType
 
 
+TEXT_SHOWN_MAX = 200
+
+
 def render_event(event: dict[str, Any]) -> Text:
     at = event.get("at")
     line = Text(f"{moment_ms(at):24} ", style="dim") if at else Text(" " * 25)
@@ -32,14 +35,21 @@ def _what_happened(event: dict[str, Any]) -> Text:
         case EventType.SESSION_QR | EventType.SESSION_PAIR_CODE:
             return Text(f"valid until {moment(data['expires_at'])}" if data["code"] else "expired or not for us")
         case EventType.MESSAGE_RECEIVED:
-            return Text(one_line(f"← {contact_of(data)}: {summary(data)}"))
+            return _cut(f"← {contact_of(data)}: {summary(data)}")
         case EventType.MESSAGE_QUEUED:
-            return Text(one_line(f"→ {contact_of(data)}: {summary(data)}"))
+            return _cut(f"→ {contact_of(data)}: {summary(data)}")
         case EventType.MESSAGE_STATUS:
             return _message_status(data)
         case EventType.GAP:
             return Text(f"events {data['from']} to {data['to']} are not there any more", style="yellow")
     return Text(one_line(_reference(data)))
+
+
+def _cut(text: str) -> Text:
+    """A text of 64 KiB is one event of many; --json has the whole."""
+    line = Text(one_line(text[: TEXT_SHOWN_MAX + 1]))
+    line.truncate(TEXT_SHOWN_MAX, overflow="ellipsis")
+    return line
 
 
 def _change(data: dict[str, Any], now: Text) -> Text:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import structlog
 import trio
 
+from pombal.config.errors import ConfigError
+
 log = structlog.get_logger()
 
 
@@ -39,5 +41,7 @@ async def handle_signals(
 def _reload(reload: Callable[[], None]) -> None:
     try:
         reload()
+    except ConfigError as error:
+        log.error("reload refused, nothing changed", reason=str(error))  # noqa: TRY400  # the reason says it all
     except Exception:  # a reload that fails changes nothing; the daemon goes on
         log.exception("reload failed")

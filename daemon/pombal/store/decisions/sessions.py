@@ -33,7 +33,7 @@ def create(change: changes.CreateSession, space: Workspace) -> SessionRow:
     )
     statements.insert_session(space.connection, row)
     space.sessions[row.key] = row
-    space.tell(EventType.SESSION_CREATED, row, change.at.wall_ms)
+    space.tell(EventType.SESSION_CREATED, row, change.at.wall_ms, then=_then(row))
     return space.shown(row)
 
 
@@ -47,7 +47,7 @@ def update(change: changes.UpdateSession, space: Workspace) -> SessionRow:
     row = _present(space, change.session_key)
     _assign(row, change.fields, change.at.wall_ms)
     space.touch(row)
-    space.tell(EventType.SESSION_UPDATED, row, change.at.wall_ms, fields=sorted(change.fields))
+    space.tell(EventType.SESSION_UPDATED, row, change.at.wall_ms, fields=sorted(change.fields), then=_then(row))
     return space.shown(row)
 
 
@@ -72,22 +72,18 @@ def set_state(change: changes.SetSessionState, space: Workspace) -> SessionRow:
 
 
 def _status_data(row: SessionRow, previous: SessionStatus, link_alive: bool) -> dict[str, Any]:
-    """What the log keeps of a change of state: enough to show the session as it was then."""
-    return {
-        "previous_status": previous,
-        "then": {
-            "status": row.status,
-            "status_reason": row.status_reason,
-            "status_until": row.status_until,
-            "is_active": row.is_active,
-            "connected_at": row.connected_at,
-            "disconnected_at": row.disconnected_at,
-            "last_error": row.last_error,
-            "phone_number": row.phone_number,
-            "device_name": row.device_name,
-        },
-        "link_alive": link_alive,
-    }
+    return {"previous_status": previous, "then": _then(row), "link_alive": link_alive}
+
+
+def _then(row: SessionRow) -> dict[str, Any]:
+    """What the log keeps of a session at an event: enough to show it as it was, counters apart."""
+    return {name: getattr(row, name) for name in _KEPT_AT_EVENTS}
+
+
+_KEPT_AT_EVENTS = (
+    "status", "status_reason", "status_until", "is_active", "connected_at", "disconnected_at", "last_error",
+    "phone_number",
+)  # fmt: skip
 
 
 def count(change: changes.CountSession, space: Workspace) -> None:
@@ -112,7 +108,13 @@ def delete(change: changes.DeleteSession, space: Workspace) -> None:
     row.deleted_at = row.updated_at = change.at.wall_ms
     row.is_active = False
     space.touch(row)
-    space.tell(EventType.SESSION_DELETED, row, change.at.wall_ms, messages_deleted=change.messages_deleted)
+    space.tell(
+        EventType.SESSION_DELETED,
+        row,
+        change.at.wall_ms,
+        messages_deleted=change.messages_deleted,
+        then=_then(row),
+    )
 
 
 def _assign(row: SessionRow, fields: dict[str, Any], now_ms: int) -> None:
