@@ -8,7 +8,6 @@ from pombal.cli.message_views import contact_of, reached_after, summary
 from pombal.cli.output import moment, one_line, state
 from pombal.model.events import EventType
 
-
 TEXT_SHOWN_MAX = 200
 
 

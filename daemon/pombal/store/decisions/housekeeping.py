@@ -3,8 +3,8 @@
 from pombal.model import changes
 from pombal.model.message import MessageStatus
 from pombal.model.message_status import Step
-from pombal.store.decisions.outbound import take_step
 from pombal.model.times import iso
+from pombal.store.decisions.outbound import take_step
 from pombal.store.rows import packed, unpacked
 from pombal.store.workspace import Workspace
 
@@ -53,7 +53,7 @@ def prune_events(change: changes.PruneEvents, space: Workspace) -> int:
 
 
 def clear_codes(change: changes.ClearCodes, space: Workspace) -> int:
-    """Empty what has expired, and write down when: a round that wrote nothing would pass for a disk that is not full."""
+    """Empty what has expired, and write down when: a round that wrote nothing would say nothing of a full disk."""
     space.connection.execute(
         "INSERT INTO meta VALUES ('housekeeping_at', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
         [iso(change.at.wall_ms)],
