@@ -221,6 +221,7 @@ class Daemon:
         self._housekeeping.cancel()
         rooms.registry.close_mailboxes()
         rooms.context.draining.set()
+        await rooms.registry.quiet()  # what is read from a link now could no longer be recorded
         rooms.recorder.close()
         await rooms.recorder_done.wait()
         rooms.registry.stop()

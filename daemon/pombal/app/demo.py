@@ -8,7 +8,7 @@ from rich.panel import Panel
 
 from pombal.config.settings import Settings
 from pombal.model.caller import Caller, Role
-from pombal.model.errors import PombalError
+from pombal.model.errors import Kind, PombalError
 from pombal.model.params import SendParams, SessionCreateParams
 from pombal.model.session import LinkKind
 from pombal.model.session_state import SessionStatus
@@ -54,7 +54,12 @@ async def play_demo(daemon: "Daemon") -> None:
     there = {seat.name for seat in registry}
     for name in SESSIONS:
         if name not in there:
-            await service.call("session.create", SessionCreateParams(name=name, owner="demo"), DEMO)
+            try:
+                await service.call("session.create", SessionCreateParams(name=name, owner="demo"), DEMO)
+            except PombalError as error:
+                if error.kind == Kind.SHUTTING_DOWN:
+                    return
+                raise
     while not all(registry.find(name).state.status == SessionStatus.READY for name in SESSIONS):
         await daemon.rooms.hub.news()
     _show_banner(daemon)

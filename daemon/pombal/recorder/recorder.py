@@ -113,6 +113,12 @@ class Recorder:
                 raise answer
         return answers
 
+    async def caught_up(self) -> None:
+        """Wait until everything that is on disk by now has been told to the listeners, too."""
+        await trio.lowlevel.checkpoint()
+        if self._in_hand:
+            await self.commit_all([])
+
     async def run(self) -> None:
         """The actor: commits until it is closed and everything is on disk."""
         while True:

@@ -55,9 +55,8 @@ class SessionMethods:
                 settings=params.settings or {},
             )
         )
-        seat = self._deps.registry.add(row)
         if params.start:
-            row = await self._deps.registry.ask(seat, commands.Start())
+            row = await self._deps.registry.ask(self._deps.registry.find(row.id), commands.Start())
         return self._show(row)
 
     async def update(self, params: p.SessionUpdateParams, caller: Caller) -> Session:
@@ -68,7 +67,6 @@ class SessionMethods:
         row: SessionRow = await self._deps.recorder.commit(
             UpdateSession(at=self._deps.clock(), session_key=seat.key, fields=fields)
         )
-        seat.follow(row)
         return self._show(row)
 
     async def start(self, params: p.SessionNameParams, caller: Caller) -> Session:

@@ -1,31 +1,34 @@
 """The session actor: one mailbox, one link, one owner of the session's state."""
 
+import math
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
 
 import structlog
 import trio
 
 from pombal.actors.backoff import Backoff
 from pombal.actors.tree import ActorState
-from pombal.link.base import Ended, EndKind, LinkContext, LinkLost
-from pombal.model.changes import DeleteSession, PurgeMessages
+from pombal.link.base import Ended, EndKind, LinkContext, LinkLost, OpenLink
+from pombal.model.changes import DeleteSession, PurgeMessages, SetSessionState
 from pombal.model.errors import Kind, PombalError
 from pombal.model.session import SessionRow
 from pombal.model.session_state import ALIVE, CRASH_LOOP, IDLE, Trigger
+from pombal.recorder.recorder import RecorderClosed
 from pombal.session import commands
 from pombal.session.connection import TRIGGER_OF_END, Connection, ProbeFailed
 from pombal.session.context import SessionContext
 from pombal.session.dispatcher import SLICE, fail_queue
-from pombal.session.moves import move, move_and_wait
+from pombal.session.moves import move, move_and_wait, moved, recorded
 from pombal.session.randomness import jitter
 from pombal.session.seat import Seat
 from pombal.session.start_slot import start_slot
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
 UNLINK_TIMEOUT_S = 5.0
 
 
@@ -37,6 +40,8 @@ class SessionActor:
         self._context = context
         self._link_scope: trio.CancelScope | None = None
         self._link_closed = trio.Event()
+        self._rest: trio.CancelScope | None = None
+        self._was_ready_for_s = 0.0
 
     async def run(self) -> None:
         """Carry commands out, one after the other, until the session is deleted or the daemon stops."""
@@ -60,44 +65,59 @@ class SessionActor:
             case commands.Stop():
                 return await self._stop()
             case commands.Restart():
-                await self._close()
-                await move(self._seat, self._context, Trigger.STOP)
-                return await self._start(nursery)
+                return await self._restart(nursery)
             case commands.Logout():
                 return await self._logout()
             case commands.Delete(purge):
                 return await self._delete(purge=purge)
             case commands.GetPairCode(phone_number):
-                return await self._open_link().link.pair_code(phone_number)
+                return await self._at_link(lambda connection: connection.pair_code(phone_number))
             case commands.CheckContacts(numbers):
-                return await self._open_link().link.check_contacts(numbers)
+                return await self._at_link(lambda connection: connection.link.check_contacts(numbers))
             case commands.TellRead(rows):
                 return await self._tell_read(rows)
 
     # Commands
 
     async def _start(self, nursery: trio.Nursery) -> SessionRow:
-        if self._seat.state.place in IDLE:
+        if self._seat.state.place in IDLE or self._link_scope is None:
             await self._close()
-            row = await move_and_wait(self._seat, self._context, Trigger.START, is_active=True)
-            self._open(nursery)
-            return row
+            return await self._begin(nursery, [])
         return await move_and_wait(self._seat, self._context, Trigger.START)
+
+    async def _restart(self, nursery: trio.Nursery) -> SessionRow:
+        await self._close()
+        stopped = moved(self._seat, self._context, Trigger.STOP)
+        return await self._begin(nursery, [stopped] if stopped is not None else [])
+
+    async def _begin(self, nursery: trio.Nursery, before: list[SetSessionState]) -> SessionRow:
+        """Start, with the moves that were made just before.
+
+        Whoever asked may be gone before that is recorded, while the session counts as started: so the link is opened
+        first. Its task has its first turn behind this one, so what it tells comes behind this in the commit order.
+        """
+        started = moved(self._seat, self._context, Trigger.START, is_active=True)
+        self._open(nursery)
+        return await recorded(self._context, [*before, *([started] if started is not None else [])])
 
     async def _stop(self) -> SessionRow:
         await self._close()
         return await move_and_wait(self._seat, self._context, Trigger.STOP, is_active=False)
 
     async def _logout(self) -> SessionRow:
-        await self._open_link().link.logout()
+        await self._at_link(lambda connection: connection.log_out())
         return await self._stop()
 
     async def _delete(self, *, purge: bool) -> dict[str, Any]:
-        """Unlink, give the queue up, then tell that the session is gone; in that order, so that each can be read."""
+        """Unlink, stop, give the queue up, then tell that the session is gone; in that order, so that each can be read.
+
+        Should it fail half-way, a stopped session is left, and whoever asked may ask again.
+        """
         seat, context = self._seat, self._context
         if seat.connection is not None:
             await seat.connection.unlink(UNLINK_TIMEOUT_S)
         await self._close()
+        await move(seat, context, Trigger.STOP, is_active=False)
         await fail_queue(seat, context, "session_deleted", "the session was deleted while this message waited")
         removed = await self._purge() if purge else 0
         await context.recorder.commit(DeleteSession(at=context.clock(), session_key=seat.key, messages_deleted=removed))
@@ -122,27 +142,43 @@ class SessionActor:
         chats: dict[tuple[str, str], list[str]] = defaultdict(list)
         for row in rows:
             chats[row.chat_id, row.participant].append(row.link_id)
-        try:
-            await self._seat.connection.tell_read(chats)
-        except LinkLost:
-            log.info("read receipts not told, link lost", session=self._seat.name, count=len(rows))
+        await self._at_link(lambda connection: connection.tell_read(chats))
 
-    def _open_link(self) -> Connection:
-        if self._seat.connection is None:
+    async def _at_link(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """What work brings from the open link. Given up as soon as somebody asks for the link to be closed.
+
+        Raises PombalError: not_ready where no link is open, unavailable where it is lost or closed meanwhile.
+        """
+        seat = self._seat
+        if seat.connection is None:
             raise PombalError(
-                Kind.NOT_READY,
-                f"session {self._seat.name!r} has no open link ({self._seat.state.status}); start it first",
+                Kind.NOT_READY, f"session {seat.name!r} has no open link ({seat.state.status}); start it first"
             )
-        return self._seat.connection
+        try:
+            with trio.CancelScope() as seat.link_work:
+                if seat.is_about_to_close:
+                    seat.link_work.cancel()
+                return await work(seat.connection)
+        except LinkLost as lost:
+            why = f"lost its link: {lost}; it connects again by itself"
+            raise PombalError(Kind.UNAVAILABLE, f"session {seat.name!r} {why}") from lost
+        finally:
+            seat.link_work = None
+        raise PombalError(Kind.UNAVAILABLE, f"session {seat.name!r} is closing its link")
 
     # The link
 
     def _open(self, nursery: trio.Nursery) -> None:
+        if self._context.draining.is_set():
+            return
+        self._seat.actor.state = ActorState.RUNNING
         self._link_scope, self._link_closed = trio.CancelScope(), trio.Event()
         nursery.start_soon(self._keep_link, self._link_scope, self._link_closed)
 
     async def _close(self) -> None:
-        """Close the link, if there is one, and wait until it is closed."""
+        """Close the link, if there is one, and wait until it is closed. A rest after crashes ends, too."""
+        if self._rest is not None:
+            self._rest.cancel()
         if self._link_scope is not None:
             self._link_scope.cancel()
             await self._link_closed.wait()
@@ -152,6 +188,8 @@ class SessionActor:
         try:
             with scope:
                 await self._connect_for_ever()
+        except* RecorderClosed:
+            log.debug("link given up, nothing is recorded any more", session=self._seat.name)
         finally:
             closed.set()
 
@@ -159,15 +197,14 @@ class SessionActor:
         """Reconnect is not restart: a lost link is retried without end; one that ended waits for a person."""
         settings = self._context.settings.link
         backoff = Backoff(settings.reconnect_min_s, settings.reconnect_max_s, jitter)
-        while True:
-            began_s = trio.current_time()
+        while not self._context.draining.is_set():
             ended, lost = await self._serve_link()
             if ended is not None:
                 await self._told_end(ended)
                 return
             trigger = Trigger.LINK_LOST if isinstance(lost, ProbeFailed) else Trigger.LOST
             await move(self._seat, self._context, trigger, last_error=str(lost) or None)
-            if trio.current_time() - began_s >= settings.stable_s:
+            if self._was_ready_for_s >= settings.stable_s:
                 backoff.reset()
             pause_s = backoff.next_s()
             log.info("link lost", session=self._seat.name, reason=str(lost), retry_in_s=round(pause_s, 1))
@@ -176,6 +213,7 @@ class SessionActor:
     async def _serve_link(self) -> tuple[Ended | None, LinkLost | None]:
         """One connection, from its opening to its end: why it ended for good, or how it was lost."""
         lost: LinkLost | None = None
+        self._was_ready_for_s = 0.0
         try:
             async with self._connected() as connection:
                 return await connection.serve(), None
@@ -185,16 +223,29 @@ class SessionActor:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:
+        """An open link, once there is a slot to open it in. Raises LinkLost where that takes too long."""
         seat, context = self._seat, self._context
         link_context = LinkContext(
             seat.id, seat.name, seat.state.identity, seat.phone_number, seat.device_name, seat.settings
         )
-        async with start_slot(context.starts) as settled, context.links[seat.link](link_context) as link:
-            connection = seat.connection = Connection(seat, context, link, settled)
-            try:
-                yield connection
-            finally:
-                seat.connection = None
+        async with start_slot(context.starts) as settled:
+            timeout_s = context.settings.link.connect_timeout_s
+            with trio.move_on_after(timeout_s) as opening:
+                async with self._open_link()(link_context) as link:
+                    opening.deadline = math.inf
+                    connection = seat.connection = Connection(seat, context, link, settled)
+                    try:
+                        yield connection
+                    finally:
+                        self._was_ready_for_s = connection.ready_for_s()
+                        seat.connection = None
+        if opening.cancelled_caught:
+            raise LinkLost(f"no connection within {timeout_s:g} s")
+
+    def _open_link(self) -> OpenLink:
+        if (open_link := self._context.links.get(self._seat.link)) is None:
+            raise LinkLost(f"this daemon has no link {self._seat.link}: it is switched off, or not built yet")
+        return open_link
 
     async def _told_end(self, ended: Ended) -> None:
         trigger = TRIGGER_OF_END[ended.kind]
@@ -204,13 +255,15 @@ class SessionActor:
         await move(self._seat, self._context, trigger, until_ms=ended.until_ms, **details)
 
     async def _cool_down(self, nursery: trio.Nursery) -> None:
-        """After too many crashes: rest, then try again. A `start` meanwhile does not wait for it."""
+        """After too many crashes: rest, then try again. A command that starts or stops the session ends the rest."""
         self._seat.actor.state = ActorState.COOLING_DOWN
-        await trio.sleep(self._context.settings.sessions.cooldown_s)
-        if self._seat.state.place == CRASH_LOOP:
-            self._seat.actor.state = ActorState.RUNNING
-            await move(self._seat, self._context, Trigger.START)
-            self._open(nursery)
+        with trio.CancelScope() as self._rest:
+            await trio.sleep(self._context.settings.sessions.cooldown_s)
+        self._seat.actor.state = ActorState.RUNNING
+        if not self._rest.cancelled_caught:
+            self._rest = None
+            with suppress(RecorderClosed):
+                await self._begin(nursery, [])
 
 
 def _first(group: BaseExceptionGroup[Any]) -> LinkLost:

@@ -28,7 +28,7 @@ class Logout:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """→ int, messages removed. Unlink as well as can be, fail the queue, delete; the actor ends with it."""
+    """→ {deleted, messages_deleted}. Unlink as well as can be, fail the queue, delete; the actor ends with it."""
 
     purge: bool
 
@@ -55,3 +55,5 @@ class TellRead:
 
 
 Command = Start | Stop | Restart | Logout | Delete | GetPairCode | CheckContacts | TellRead
+CLOSES_LINK = (Stop, Restart, Delete)
+"""For these, whatever a command before them is doing at the link is given up: a link that hangs must not hang them."""

@@ -1,14 +1,16 @@
 """The dispatcher: takes a session's outbox to its link, in commit order, paced, within the window."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import trio
 
-from pombal.link.base import Link, Outgoing, SendRefused
+from pombal.link.base import Link, LinkLost, Outgoing, SendRefused
 from pombal.model.changes import Advance, FailQueue, MarkDispatched
 from pombal.model.message import MessageRow, MessageStatus
 from pombal.model.session import LinkKind
+from pombal.model.text import storable
 from pombal.session.context import SessionContext
 from pombal.session.pacing import Pacer
 from pombal.session.seat import Seat
@@ -20,10 +22,12 @@ SLICE = 500
 class Dispatcher:
     """Works while there is something to send; ``wake`` tells it of more. One for each open link."""
 
-    def __init__(self, seat: Seat, context: SessionContext, link: Link) -> None:
+    def __init__(self, seat: Seat, context: SessionContext, link: Link, may_send: Callable[[], bool]) -> None:
+        """may_send: whether the session is in a state to send; once it is again, ``wake`` says so."""
         self._seat = seat
         self._context = context
         self._link = link
+        self._may_send = may_send
         self._pacer = _pacer(seat, context)
         self._woken = trio.Event()
         self._is_running = False
@@ -36,14 +40,15 @@ class Dispatcher:
             nursery.start_soon(self._run)
 
     async def _run(self) -> None:
-        """Until the outbox is empty; an idle session has no such task."""
+        """Until the outbox is empty or the session may not send; an idle session has no such task."""
         try:
-            while (row := await self._next()) is not None:
+            while self._may_send() and (row := await self._next()) is not None:
+                outgoing = await self._outgoing(row)
                 await self._room_in_window()
                 await self._pace()
-                # It may have been cancelled, or have expired, while it waited for its turn.
-                if self._seat.outbox.next() is row:
-                    await self._dispatch(row)
+                # While it waited for its turn it may have been cancelled, or the account restricted.
+                if self._may_send() and self._seat.outbox.next() is row:
+                    await self._dispatch(row, outgoing)
         finally:
             self._is_running = False
 
@@ -52,9 +57,18 @@ class Dispatcher:
         while (row := outbox.next()) is None:
             if not outbox.must_read:
                 return None
-            page = partial(queued_messages, session_key=self._seat.key, past_id=outbox.start_reading(), limit=SLICE)
-            outbox.page(await self._context.reader.run(page), SLICE)
+            await self._read_page()
         return row
+
+    async def _read_page(self) -> None:
+        outbox = self._seat.outbox
+        page = partial(queued_messages, session_key=self._seat.key, past_id=outbox.start_reading(), limit=SLICE)
+        try:
+            rows = await self._context.reader.run(page)
+            await self._context.recorder.caught_up()
+            outbox.page(rows, SLICE)
+        finally:
+            outbox.stop_reading()
 
     async def _room_in_window(self) -> None:
         while self._seat.outbox.window_used() >= self._context.settings.outbox.window:
@@ -64,31 +78,39 @@ class Dispatcher:
     async def _pace(self) -> None:
         if self._pacer is not None:
             await trio.sleep(self._pacer.wait_s(trio.current_time()))
-            self._pacer.take(trio.current_time())
 
-    async def _dispatch(self, row: MessageRow) -> None:
+    async def _dispatch(self, row: MessageRow, outgoing: Outgoing) -> None:
         """Hand one message over. What cannot be deduplicated is on disk as dispatched before it goes."""
         context, outbox = self._context, self._seat.outbox
         at = context.clock()
         if self._expired(row, at.wall_ms):
             outbox.dropped(row)
             return
-        outgoing = await self._outgoing(row)
         mark = MarkDispatched(at=at, message_ids=(row.id,))
         outbox.dispatched(row, at.mono_ms)
+        if self._pacer is not None:
+            self._pacer.take(trio.current_time())
         if not self._link.deduplicates:
             await context.recorder.commit(mark)
         try:
-            await self._link.send(outgoing)
+            await self._hand_over(outgoing)
         except SendRefused as refusal:
             failed = Advance(
                 at=context.clock(), session_key=self._seat.key, link_id=row.link_id, status=MessageStatus.FAILED,
-                error_kind=refusal.kind, error_detail=refusal.detail,
+                error_kind=storable(refusal.kind), error_detail=storable(refusal.detail),
             )  # fmt: skip
             await context.recorder.submit([mark, failed])
             return
         if self._link.deduplicates:
             await context.recorder.submit([mark])
+
+    async def _hand_over(self, outgoing: Outgoing) -> None:
+        """A link that does not even take a message holds up all that wait behind it: it counts as lost."""
+        timeout_s = self._context.settings.outbox.ack_timeout_s
+        with trio.move_on_after(timeout_s) as scope:
+            await self._link.send(outgoing)
+        if scope.cancelled_caught:
+            raise LinkLost(f"the link took no message within {timeout_s:g} s")
 
     def _expired(self, row: MessageRow, now_ms: int) -> bool:
         """Too old to go out. Housekeeping fails it; here it only must not slip through before that."""

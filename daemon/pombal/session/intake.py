@@ -1,7 +1,12 @@
-"""What a link tells, as changes for the recorder: pure, so that each event can be tried as a plain function."""
+"""What a link tells, as changes for the recorder: pure, so that each event can be tried as a plain function.
 
-from collections.abc import Iterator
+Every text is made storable here, ids too: an id that is mended differently from time to time would be another message.
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+import structlog
 
 from pombal.link import base
 from pombal.model import changes
@@ -13,9 +18,25 @@ from pombal.model.phone import number_of, with_ninth_digit
 from pombal.model.text import TEXT_MAX_CHARACTERS, storable
 from pombal.model.times import LATEST_MS
 
+log = structlog.get_logger()
 
-def changes_of(event: base.LinkEvent, session_key: int, at: Stamp) -> Iterator[Change]:
-    """The changes that record event, which arrived at ``at``. Events about the session's own state have none here."""
+RAW_MAX_CHARACTERS = 65_536
+REASON_MAX_CHARACTERS = 200
+
+
+def changes_of(event: base.LinkEvent, session_key: int, at: Stamp) -> list[Change]:
+    """The changes that record event, which arrived at ``at``. Events about the session's own state have none here.
+
+    An event that cannot be recorded as what it says it is, is kept raw: a crash would only have it come again.
+    """
+    try:
+        return list(_changes(event, session_key, at))
+    except Exception as error:
+        log.exception("event of a link not understood", session_key=session_key, event_type=type(event).__name__)
+        return list(_rejected(_raw(event), f"{type(error).__name__}: {error}", session_key, at))
+
+
+def _changes(event: base.LinkEvent, session_key: int, at: Stamp) -> Iterator[Change]:
     match event:
         case base.IncomingMessage():
             yield _message(event, session_key, at)
@@ -26,31 +47,44 @@ def changes_of(event: base.LinkEvent, session_key: int, at: Stamp) -> Iterator[C
                 )
         case base.Sent(link_id, whatsapp_s):
             yield changes.Advance(
-                at=at, session_key=session_key, link_id=link_id, status=MessageStatus.SENT, whatsapp_s=whatsapp_s
-            )
+                at=at, session_key=session_key, link_id=storable(link_id), status=MessageStatus.SENT,
+                whatsapp_s=whatsapp_s,
+            )  # fmt: skip
         case base.Failed(link_id, kind, detail):
             yield changes.Advance(
-                at=at, session_key=session_key, link_id=link_id, status=MessageStatus.FAILED,
+                at=at, session_key=session_key, link_id=storable(link_id), status=MessageStatus.FAILED,
                 error_kind=storable(kind), error_detail=storable(detail) or None,
             )  # fmt: skip
         case base.Edited(chat_id, link_id, text):
             yield changes.EditMessage(
-                at=at, session_key=session_key, chat_id=chat_id, link_id=link_id, text=_text(text) or ""
-            )
-        case base.Revoked(chat_id, link_id):
-            yield changes.RevokeMessage(at=at, session_key=session_key, chat_id=chat_id, link_id=link_id)
-        case base.Garbage(raw, reason):
-            yield changes.KeepRejected(
-                at=at, session_key=session_key, source="link", raw=storable(raw), reason=storable(reason)
-            )
-            yield changes.CountSession(
-                at=at, session_key=session_key, errors=1,
-                last_error=f"the link brought something that could not be understood: {storable(reason)[:200]}",
+                at=at, session_key=session_key, chat_id=storable(chat_id), link_id=storable(link_id),
+                text=_text(text) or "",
             )  # fmt: skip
+        case base.Revoked(chat_id, link_id):
+            yield changes.RevokeMessage(
+                at=at, session_key=session_key, chat_id=storable(chat_id), link_id=storable(link_id)
+            )
+        case base.Garbage(raw, reason):
+            yield from _rejected(raw, reason, session_key, at)
+
+
+def _rejected(raw: str, reason: str, session_key: int, at: Stamp) -> Iterator[Change]:
+    raw, reason = storable(raw[:RAW_MAX_CHARACTERS]), storable(reason[:REASON_MAX_CHARACTERS])
+    yield changes.KeepRejected(at=at, session_key=session_key, source="link", raw=raw, reason=reason)
+    last_error = f"the link brought something that could not be understood: {reason}"
+    yield changes.CountSession(at=at, session_key=session_key, errors=1, last_error=last_error)
+
+
+def _raw(event: base.LinkEvent) -> str:
+    try:
+        return repr(event)
+    except Exception as error:
+        return f"{type(event).__name__}, which cannot even be written down: {type(error).__name__}"
 
 
 def _message(event: base.IncomingMessage, session_key: int, at: Stamp) -> changes.RecordMessage:
-    number = event.contact_number or number_of(event.participant or event.chat_id)
+    chat_id, participant = storable(event.chat_id), storable(event.participant)
+    number = _optional(event.contact_number) or number_of(participant or chat_id)
     return changes.RecordMessage(
         at=at,
         session_key=session_key,
@@ -59,15 +93,15 @@ def _message(event: base.IncomingMessage, session_key: int, at: Stamp) -> change
         direction=event.direction,
         origin=event.origin,
         message_type=event.message_type,
-        chat_id=storable(event.chat_id),
+        chat_id=chat_id,
         sent_at_ms=min(max(0, event.timestamp_s * 1000), LATEST_MS),
-        participant=storable(event.participant),
+        participant=participant,
         contact_number=with_ninth_digit(number) if number else None,
-        contact_lid=event.contact_lid,
-        contact_name=storable(event.contact_name) if event.contact_name else None,
+        contact_lid=_optional(event.contact_lid),
+        contact_name=_optional(event.contact_name),
         text=_text(event.text),
         content=_storable_content(event.content) if event.content else None,
-        quoted_link_id=event.quoted_link_id,
+        quoted_link_id=_optional(event.quoted_link_id),
         offline=event.offline,
     )
 
@@ -77,11 +111,15 @@ def _text(text: str | None) -> str | None:
     return None if text is None else storable(text[:TEXT_MAX_CHARACTERS])
 
 
+def _optional(text: str | None) -> str | None:
+    return storable(text) if text else None
+
+
 def _storable_content(value: Any) -> Any:
     """Every text within, made storable; dictionaries and lists as they are."""
     if isinstance(value, str):
         return storable(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {storable(str(key)): _storable_content(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_storable_content(part) for part in value]

@@ -1,10 +1,12 @@
 """Moving a session along its transition table: decide in memory, record in order, tell once."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pombal.model.changes import CountSession, SetSessionState
 from pombal.model.session import SessionRow
-from pombal.model.session_state import Trigger, transition
+from pombal.model.session_state import QRCODE, Trigger, transition
+from pombal.model.text import storable
 from pombal.session.context import SessionContext
 from pombal.session.seat import Seat
 
@@ -17,17 +19,32 @@ def moved(
 
     fields: what changes with it (is_active, phone_number, device_name, last_error); recorded even if the state stays.
     """
-    at = context.clock()
-    after = transition(seat.state, trigger, at.wall_ms, until_ms=until_ms, identity=identity)
+    after = transition(seat.state, trigger, context.clock().wall_ms, until_ms=until_ms, identity=identity)
     if after is seat.state and not fields:
         return None
     seat.state = after
     seat.is_active = fields.get("is_active", seat.is_active)
-    if after.status != "qrcode":
+    if after.place != QRCODE:
         seat.qr = seat.pair_code = None
+    return standing(seat, context, **fields)
+
+
+def standing(seat: Seat, context: SessionContext, **fields: Any) -> SetSessionState:
+    """The change that records where the session stands, all of it.
+
+    A move whose recording was cancelled, with the task that made it, is made up for by whichever is recorded next.
+    """
     return SetSessionState(
-        at=at, session_key=seat.key, state=after, fields=fields, link_alive=seat.live_facts().link_alive
+        at=context.clock(),
+        session_key=seat.key,
+        state=seat.state,
+        fields={"is_active": seat.is_active, **{name: _storable(value) for name, value in fields.items()}},
+        link_alive=seat.live_facts().link_alive,
     )
+
+
+def _storable(value: Any) -> Any:
+    return storable(value) if isinstance(value, str) else value
 
 
 async def move(seat: Seat, context: SessionContext, trigger: Trigger, **details: Any) -> None:
@@ -38,12 +55,12 @@ async def move(seat: Seat, context: SessionContext, trigger: Trigger, **details:
 
 async def move_and_wait(seat: Seat, context: SessionContext, trigger: Trigger, **details: Any) -> SessionRow:
     """Move on an operator's wish, which is always recorded; the session as it is stored then."""
-    change = moved(seat, context, trigger, **details)
-    if change is None:
-        change = SetSessionState(
-            at=context.clock(), session_key=seat.key, state=seat.state, link_alive=seat.live_facts().link_alive
-        )
-    row: SessionRow = await context.recorder.commit(change)
+    return await recorded(context, [moved(seat, context, trigger, **details) or standing(seat, context)])
+
+
+async def recorded(context: SessionContext, moves: Sequence[SetSessionState]) -> SessionRow:
+    """The session as it is stored after these moves."""
+    row: SessionRow = (await context.recorder.commit_all(moves))[-1]
     return row
 
 

@@ -21,10 +21,13 @@ class InFlight:
 
 @dataclass(slots=True)
 class _Reading:
-    """What is committed while a page is being read, and may or may not be in it."""
+    """What is told while a page is being read, and may or may not be in it."""
 
-    was_offered: bool = False
+    lowest_offered: int | None = None
     left: set[int] = field(default_factory=set)
+
+    def offered(self, row_id: int) -> None:
+        self.lowest_offered = row_id if self.lowest_offered is None else min(self.lowest_offered, row_id)
 
 
 class Outbox:
@@ -48,9 +51,9 @@ class Outbox:
         """A message was queued, by a send or a resend, and is committed."""
         self.depth += 1
         if self._reading is not None:
-            self._reading.was_offered = True
-        if self._behind or len(self._waiting) >= self._capacity or row.id < self._last_id:
-            self._read_again_from(row)
+            self._reading.offered(row.id)
+        elif self._behind or len(self._waiting) >= self._capacity or row.id <= self._last_id:
+            self._read_again_from(row.id)
         else:
             self._waiting[row.id] = row
             self._last_id = row.id
@@ -72,23 +75,35 @@ class Outbox:
         return self._behind and not self._waiting
 
     def start_reading(self) -> int:
-        """The id past which to read the next page; finish with ``page``."""
+        """The id past which to read the next page; ends with ``page``, or with ``stop_reading`` where that fails."""
         self._reading = _Reading()
         return self._last_id
 
     def page(self, rows: list[MessageRow], limit: int) -> None:
-        """The page that was read; at most limit rows. What left the queue meanwhile is not taken in."""
+        """The page that was read; at most limit rows.
+
+        Everything that was committed when it was read has been told by now (Recorder.caught_up): what was told since
+        start_reading may be in the page or not, so it is read once more. Else a message that is in the page and told
+        afterwards would go out twice.
+        """
         reading, self._reading = self._reading or _Reading(), None
         for row in rows:
             if row.link_id not in self.in_flight and row.id not in reading.left:
                 self._waiting[row.id] = row
             self._last_id = max(self._last_id, row.id)
-        self._behind = len(rows) == limit or reading.was_offered
+        self._behind = len(rows) == limit
+        if reading.lowest_offered is not None:
+            self._read_again_from(reading.lowest_offered)
+
+    def stop_reading(self) -> None:
+        """The page could not be read, or nobody wants it any more; after ``page`` this changes nothing."""
+        reading, self._reading = self._reading, None
+        if reading is not None and reading.lowest_offered is not None:
+            self._read_again_from(reading.lowest_offered)
 
     def start_over(self) -> None:
         """A link was opened: the queue is read from its start, what an earlier link saw no answer to included."""
         self._waiting.clear()
-        self._held.clear()
         self.in_flight.clear()
         self._last_id = 0
         self._behind = self.depth > 0
@@ -139,7 +154,7 @@ class Outbox:
                 found.append(flight.row)
         return found
 
-    def _read_again_from(self, row: MessageRow) -> None:
+    def _read_again_from(self, row_id: int) -> None:
         """A resend has an id that the window has passed; everything else comes when it is read."""
         self._behind = True
-        self._last_id = min(self._last_id, row.id - 1)
+        self._last_id = min(self._last_id, row_id - 1)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -14,12 +14,13 @@ from pombal.actors.supervisor import RestartIntensityExceeded, supervise
 from pombal.actors.tree import ActorTree
 from pombal.model.changes import Change, SetSessionState
 from pombal.model.errors import Kind, PombalError, not_found
-from pombal.model.events import EventType
+from pombal.model.events import EventRow, EventType
 from pombal.model.message import MessageRow, MessageStatus
 from pombal.model.session import LinkKind, SessionRow
 from pombal.model.session_state import Trigger, at_daemon_start
+from pombal.recorder.recorder import RecorderClosed
 from pombal.session.actor import SessionActor
-from pombal.session.commands import Command
+from pombal.session.commands import CLOSES_LINK, Command, Start
 from pombal.session.context import SessionContext
 from pombal.session.moves import count_error, move
 from pombal.session.outbox import Outbox
@@ -52,7 +53,7 @@ class Registry:
     def find(self, name_or_id: str) -> Seat:
         """The session of that name or id. Raises PombalError (not_found)."""
         seat = self._by_name.get(name_or_id) or self._by_id.get(name_or_id)
-        if seat is None:
+        if seat is None or seat.is_deleted:
             raise not_found(f"there is no session {name_or_id[:80]!r}; `pombal session list` shows them")
         return seat
 
@@ -110,17 +111,12 @@ class Registry:
         for seat in list(self):
             self._employ(seat)
 
-    def add(self, row: SessionRow) -> Seat:
-        """A session was created."""
-        seat = self._seat_for(row, 0)
-        self._employ(seat)
-        return seat
-
     async def ask(self, seat: Seat, command: Command) -> Any:
         """Have the session's actor carry a command out. Raises PombalError: its refusal, unavailable, crashed."""
         if seat.is_deleted:
             raise not_found(f"session {seat.name!r} was deleted")
-        return await seat.mailbox.ask(command, self._context.settings.sessions.command_timeout_s)
+        with seat.about_to_close() if isinstance(command, CLOSES_LINK) else nullcontext():
+            return await seat.mailbox.ask(command, self._context.settings.sessions.command_timeout_s)
 
     def tell(self, seat: Seat, command: Command) -> None:
         """Leave a command whose outcome nobody waits for. One that finds the mailbox full or closed is dropped."""
@@ -137,6 +133,12 @@ class Registry:
         """The daemon drains: commands that wait are answered so, and no more are taken."""
         for seat in self:
             seat.mailbox.close()
+
+    async def quiet(self) -> None:
+        """The daemon drains: wait until no link is read from or sent over any more; all of them stay open."""
+        for seat in list(self):
+            if seat.connection is not None:
+                await seat.connection.stopped()
 
     def _seat_for(self, row: SessionRow, queued: int) -> Seat:
         settings = self._context.settings
@@ -165,7 +167,8 @@ class Registry:
     def _employ(self, seat: Seat) -> None:
         if self._nursery is None:
             raise PombalError(Kind.UNAVAILABLE, "the daemon is still starting")
-        self._nursery.start_soon(self._keep, seat)
+        if not self._nursery.cancel_scope.cancel_called:
+            self._nursery.start_soon(self._keep, seat)
 
     async def _keep(self, seat: Seat) -> None:
         """One for one: this session's crashes are its own. Too many of them, and it rests; never a silent end."""
@@ -180,16 +183,18 @@ class Registry:
                 break
             except RestartIntensityExceeded as too_often:
                 log.error("session crashed too often", session=seat.name, reason=str(too_often))  # noqa: TRY400  # crashes were logged
-                await move(seat, self._context, Trigger.CRASH_LOOP)
+                with suppress(RecorderClosed):
+                    await move(seat, self._context, Trigger.CRASH_LOOP)
         if seat.is_deleted:
             self._forget(seat)
 
     async def _crashed(self, seat: Seat, error: Exception) -> None:
         """Say so before the restart: a session whose actor has died is not connected."""
         text = f"crashed: {seat.actor.last_crash.error if seat.actor.last_crash else error}"
-        await move(seat, self._context, Trigger.LINK_LOST, last_error=text)
-        await count_error(seat, self._context, text, restarts=1)
         self._restarted(seat.link, "crash")
+        with suppress(RecorderClosed):
+            await move(seat, self._context, Trigger.LINK_LOST, last_error=text)
+            await count_error(seat, self._context, text, restarts=1)
 
     def _forget(self, seat: Seat) -> None:
         self._by_key.pop(seat.key, None)
@@ -202,18 +207,36 @@ class Registry:
     # What is committed
 
     def committed(self, report: CommitReport) -> None:
-        """Let outboxes know what entered and left their queues; called in commit order."""
+        """Follow what is on disk now; called in commit order.
+
+        Here and not where it was asked for: whoever asked may have gone before the answer.
+        """
         for written in report.events:
-            row = written.row
-            if written.message is None or row.type not in (EventType.MESSAGE_QUEUED, EventType.MESSAGE_STATUS):
-                continue
-            seat = self._by_key.get(row.session_key)
-            if seat is None:
-                continue
-            status = MessageStatus.QUEUED if row.type == EventType.MESSAGE_QUEUED else (row.data or {}).get("status")
-            if status == MessageStatus.QUEUED:
-                seat.outbox.offer(written.message)
-            elif (row.data or {}).get("previous_status") == MessageStatus.QUEUED:
-                seat.outbox.left(written.message)
-            if seat.connection is not None:
-                seat.connection.wake_dispatcher()
+            match written.row.type:
+                case EventType.MESSAGE_QUEUED | EventType.MESSAGE_STATUS if written.message is not None:
+                    self._message(written.row, written.message)
+                case EventType.SESSION_CREATED:
+                    self._created(written.session)
+                case EventType.SESSION_UPDATED if written.row.session_key in self._by_key:
+                    self._by_key[written.row.session_key].follow(written.session)
+
+    def _created(self, row: SessionRow) -> None:
+        seat = self._seat_for(row, 0)
+        self._employ(seat)
+        if self._context.draining.is_set():
+            seat.mailbox.close()
+        elif row.is_active:
+            self.tell(seat, Start())
+
+    def _message(self, event: EventRow, message: MessageRow) -> None:
+        """Let the outbox know what entered and left its queue."""
+        seat = self._by_key.get(event.session_key)
+        if seat is None:
+            return
+        changed = event.data or {}
+        if event.type == EventType.MESSAGE_QUEUED or changed.get("status") == MessageStatus.QUEUED:
+            seat.outbox.offer(message)
+        elif changed.get("previous_status") == MessageStatus.QUEUED:
+            seat.outbox.left(message)
+        if seat.connection is not None:
+            seat.connection.wake_dispatcher()

@@ -1,7 +1,11 @@
 """A session's seat: what is known of it in memory, kept by the registry while actors come, crash and go."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import trio
 
 from pombal.actors.mailbox import Mailbox
 from pombal.actors.tree import ActorInfo
@@ -43,9 +47,26 @@ class Seat:
     pair_code: Code | None = None
     is_deleted: bool = False
     connection: "Connection | None" = field(default=None, repr=False)
+    link_work: trio.CancelScope | None = field(default=None, repr=False)
+    _closers: int = 0
 
     def live_facts(self) -> LiveFacts:
         return NOT_LIVE if self.connection is None else self.connection.live_facts()
+
+    @property
+    def is_about_to_close(self) -> bool:
+        return self._closers > 0
+
+    @contextmanager
+    def about_to_close(self) -> Iterator[None]:
+        """While somebody waits for the link to be closed: what a command is doing at it is given up for that."""
+        self._closers += 1
+        if self.link_work is not None:
+            self.link_work.cancel()
+        try:
+            yield
+        finally:
+            self._closers -= 1
 
     def follow(self, row: SessionRow) -> None:
         """Take over what an operator may change, as it is stored now."""
