@@ -134,7 +134,8 @@ async def test_params_of_a_wrong_shape(daemon: Running) -> None:
 
 
 BAD_NAMES = [
-    "..", ".", "", "start", "stop", "status", "restart", "logout", "a" * 65, "Ana", "a b", "a/b", "á", "-a", "a\n", "a\0",
+    "..", ".", "", "start", "stop", "status", "restart", "logout", "a" * 65, "Ana", "a b", "a/b", "á", "-a",
+    "a\n", "a\0",
 ]  # fmt: skip
 
 

@@ -23,8 +23,9 @@ from pombal.service.base import SendAnswer, SendReply, Service
 from pombal.service.catalog import Method
 
 RECEIVE_BYTES = 65_536
-# Requests of one connection that are carried out at once: each may make an answer of a megabyte.
+# Requests of one connection that are carried out at once; of those for a page, whose answer may have megabytes, few.
 RUNNING_MAX = 64
+PAGES_MAX = 4
 # How long a client may take for its last answers when the daemon stops; one that does not read must not hold it up.
 WRITE_OUT_S = 5.0
 
@@ -42,6 +43,7 @@ class Connection:
         self._outgoing = Outgoing(stream, settings.max_in_flight)
         self._subscriptions = Subscriptions(service, caller, self._outgoing, settings.max_subscriptions)
         self._running = trio.Semaphore(RUNNING_MAX)
+        self._paging = trio.Semaphore(PAGES_MAX)
         self._ending = False
         self._waiting: trio.CancelScope | None = None
         self._writing_out: trio.CancelScope | None = None
@@ -147,11 +149,17 @@ class Connection:
                 requests.start_soon(self._call, exchange, params)
 
     async def _call(self, exchange: Exchange, params: Params) -> None:
-        async with self._running:
+        async with self._paging if "limit" in type(params).model_fields else self._running:
             with exchange.guard():
+                self._refuse_unread()
                 result = await self._service.call(exchange.method, params, self._caller)
                 await self._outgoing.room()
                 exchange.result(shown_result(result, self._caller))
+
+    def _refuse_unread(self) -> None:
+        """At the end nothing waits for room: what a client that does not read has asked for would all be in memory."""
+        if self._ending and self._outgoing.is_full:
+            raise PombalError(Kind.SHUTTING_DOWN, "the daemon is stopping, and the answers before this one lie unread")
 
     async def _subscribe(self, exchange: Exchange, params: SubscribeParams) -> None:
         by_client = False

@@ -42,9 +42,13 @@ class Outgoing:
         while not self.take_slot_nowait():
             await self._progress.wait()
 
+    @property
+    def is_full(self) -> bool:
+        return self._waiting_bytes >= FULL_BYTES
+
     async def room(self) -> None:
         """Wait until what is unwritten is less than FULL_BYTES, or ``hurry`` was called."""
-        while self._waiting_bytes >= FULL_BYTES and not self._hurry:
+        while self.is_full and not self._hurry:
             await self._progress.wait()
 
     def answer(self, line: bytes) -> None:
