@@ -75,6 +75,11 @@ class Recorder:
         ordered = sorted(self._commit_seconds)
         return ordered[int(len(ordered) * 0.99)] if ordered else None
 
+    def refuse_while_unavailable(self) -> None:
+        """Raises PombalError (unavailable) with the reason while the store cannot be written."""
+        if self.unavailable is not None:
+            raise _unavailable(self.unavailable)
+
     async def submit(self, changes: Sequence[Change], answered: Answered | None = None) -> None:
         """Give changes their place in the commit order; waits while the queue is full.
 

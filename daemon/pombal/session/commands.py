@@ -54,6 +54,9 @@ class TellRead:
     rows: Sequence[MessageRow]
 
 
+# What changes how a session is stored: not begun while that could not be recorded.
+RECORDED = (Start, Stop, Restart, Logout, Delete)
+
 Command = Start | Stop | Restart | Logout | Delete | GetPairCode | CheckContacts | TellRead
 CLOSES_LINK = (Stop, Restart, Delete)
 """For these, whatever a command before them is doing at the link is given up: a link that hangs must not hang them."""

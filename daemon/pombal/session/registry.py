@@ -20,7 +20,7 @@ from pombal.model.session import LinkKind, SessionRow
 from pombal.model.session_state import Trigger, at_daemon_start
 from pombal.recorder.recorder import RecorderClosed
 from pombal.session.actor import SessionActor
-from pombal.session.commands import CLOSES_LINK, Command, Start
+from pombal.session.commands import CLOSES_LINK, RECORDED, Command, Start
 from pombal.session.context import SessionContext
 from pombal.session.moves import count_error, move
 from pombal.session.outbox import Outbox
@@ -115,6 +115,8 @@ class Registry:
         """Have the session's actor carry a command out. Raises PombalError: its refusal, unavailable, crashed."""
         if seat.is_deleted:
             raise not_found(f"session {seat.name!r} was deleted")
+        if isinstance(command, RECORDED):
+            self._context.recorder.refuse_while_unavailable()
         with seat.about_to_close() if isinstance(command, CLOSES_LINK) else nullcontext():
             return await seat.mailbox.ask(command, self._context.settings.sessions.command_timeout_s)
 
