@@ -76,8 +76,11 @@ class Recorder:
         return ordered[int(len(ordered) * 0.99)] if ordered else None
 
     def refuse_while_unavailable(self) -> None:
-        """Raises PombalError (unavailable) with the reason while the store cannot be written."""
-        if self.unavailable is not None:
+        """Raises PombalError (unavailable) with the reason while the store cannot be written.
+
+        With nothing else to try the store by, a request is the one to find out whether it is well again.
+        """
+        if self.unavailable is not None and self.queue_depth:
             raise _unavailable(self.unavailable)
 
     async def submit(self, changes: Sequence[Change], answered: Answered | None = None) -> None:
@@ -91,9 +94,8 @@ class Recorder:
         submission = Submission(changes, answered)
         if self._is_closed:
             raise RecorderClosed
-        # With nothing else to try the store by, a request is the one to find out whether it is well again.
-        if self.unavailable is not None and submission.may_be_refused and self.queue_depth:
-            raise _unavailable(self.unavailable)
+        if submission.may_be_refused:
+            self.refuse_while_unavailable()
         await self._tray.put(submission)
 
     async def commit(self, change: Change) -> Any:
