@@ -110,7 +110,7 @@ class FakeNetwork:
 
 
 class FakeLink:
-    """``hung``: commands that never return; ``failing``: what they raise."""
+    """``hung``: commands that never return; ``gates``: those that wait; ``failing``: what they raise after that."""
 
     def __init__(self, network: FakeNetwork, account: FakeAccount, context: LinkContext) -> None:
         self._network = network
@@ -122,6 +122,7 @@ class FakeLink:
         self.last_frame_at_ms: int | None = None
         self.hung: set[str] = set()
         self.failing: dict[str, Exception] = {}
+        self.gates: dict[str, trio.Event] = {}
         self.called: list[str] = []
         self.acknowledged = 0
         self.marked_read: list[tuple[str, str, tuple[str, ...]]] = []
@@ -222,6 +223,8 @@ class FakeLink:
         await trio.lowlevel.checkpoint()
         if name in self.hung:
             await trio.sleep_forever()
+        if name in self.gates:
+            await self.gates[name].wait()
         if name in self.failing:
             raise self.failing[name]
         if self.is_closed or self._error is not None:

@@ -83,7 +83,8 @@ class InLoopReader(Reader):
 
 def settings_with(**sections: dict[str, Any]) -> Settings:
     """The defaults, with these values changed; sections by name."""
-    return Settings.model_validate({"sessions": {"default_link": "simulator"}} | sections)
+    sessions = {"default_link": "simulator"} | sections.get("sessions", {})
+    return Settings.model_validate(sections | {"sessions": sessions})
 
 
 def open_connection(path: Path) -> sqlite3.Connection:

@@ -1,12 +1,21 @@
 """A world of the rooms for every test that asks, with its time jumped."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from tests.fakes.rooms import World, running
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What was logged."""
+    with capture_logs() as captured:
+        yield captured
 
 
 @pytest.fixture

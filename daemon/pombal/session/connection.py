@@ -240,6 +240,7 @@ class Connection:
         with trio.move_on_after(timeout_s) as scope:
             await self.link.probe()
         self._is_probing = False
+        self._silence.broken(self._context.clock())
         if scope.cancelled_caught:
             raise ProbeFailed(f"no sign of life within {timeout_s:g} s")
 

@@ -15,6 +15,10 @@ class Silence:
         self._heard_mono_ms = now.mono_ms
         self._look_at_mono_ms = now.mono_ms
 
+    def broken(self, now: Stamp) -> None:
+        """An answer came, which need not show in the time of the last frame."""
+        self._heard_mono_ms = now.mono_ms
+
     def is_due(self, now: Stamp) -> bool:
         """Whether it is worth a look: not before the silence, as it was last seen, would be too long."""
         return now.mono_ms >= self._look_at_mono_ms
