@@ -71,7 +71,7 @@ def start(state: Path) -> subprocess.Popen[bytes]:
 async def until_ready(socket: Path, sessions: int) -> None:
     """Until the daemon answers and says that so many sessions are ready."""
     while not await trio.Path(socket).exists():
-        await trio.sleep(0.01)  # noqa: ASYNC110  # another process makes it
+        await trio.sleep(0.01)  # another process makes it
     async with connect(socket) as client:
         while True:
             status = await client.call("daemon.status", {})
