@@ -56,7 +56,7 @@ class SessionActor:
                     envelope.answer(await self._carry_out(envelope.command, nursery))
                 if seat.is_deleted:
                     nursery.cancel_scope.cancel()
-                    return
+                    break
 
     async def _carry_out(self, command: commands.Command, nursery: trio.Nursery) -> Any:
         match command:
