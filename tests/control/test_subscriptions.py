@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 import trio.lowlevel
 from trio.testing import wait_all_tasks_blocked
 
+from pombal.control import connection as connection_module
 from pombal.model.caller import Role
 from pombal.model.events import Event, EventType
 from tests.control.support import FakeService, Lines, event, request, running, until
@@ -124,7 +126,21 @@ async def test_a_vanished_subscriber_is_let_go(tmp_path: Path) -> None:
     assert service.ended_subscriptions == 1
 
 
-async def test_drain_ends_subscriptions(tmp_path: Path) -> None:
+async def test_drain_tells_what_there_is_and_ends_subscriptions(tmp_path: Path) -> None:
+    feed, service = fed()
+    async with running(tmp_path, service) as server, await server.connect() as stream:
+        lines = Lines(stream)
+        await stream.send_all(request("events.subscribe"))
+        await lines.next()
+        server.server.drain()
+        feed.send_nowait([event(1)])
+        assert (await lines.next())["params"]["event"]["seq"] == 1
+        feed.close()  # as the hub does once it has handed out everything
+        await lines.closed()
+
+
+async def test_drain_is_not_held_up_by_a_subscription(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "WRITE_OUT_S", 0.01)
     _feed, service = fed()
     async with running(tmp_path, service) as server, await server.connect() as stream:
         lines = Lines(stream)

@@ -55,22 +55,31 @@ async def test_a_fault_leaves_the_others_latency_alone(home: Home, fault: str) -
         await daemon.stop()
 
 
-async def test_a_hung_session_answers_by_its_deadline_and_says_what_is_overdue(
-    home_with: Callable[[Settings], Home],
-) -> None:
-    home = home_with({"sessions": {"command_timeout_s": 0.5}, "outbox": {"ack_timeout_s": 0.2}})
+async def test_a_hung_session_answers_by_its_deadline_and_mends_itself(home_with: Callable[[Settings], Home]) -> None:
+    home = home_with({"sessions": {"command_timeout_s": 0.3}, "outbox": {"ack_timeout_s": 0.3}})
     async with home.daemon() as daemon, daemon.client() as client:
         await ready_session(client)
         await client.simulator_fault("vendas", "hang")
-        stuck = await client.message_send("vendas", ANA, text="stuck")
-        overdue = await until(client, lambda _: True, types=["message.overdue"])
-        assert overdue["data"]["message_id"] == stuck.message_id
         with pytest.raises(RemoteError, match="did not answer within") as caught:
             await client.contact_check("vendas", [ANA])
         assert caught.value.kind == "unavailable"
-        assert (await client.message_get(id=stuck.id)).status == "queued", "never called sent"
-        await client.session_restart("vendas")
+        stuck = await client.message_send("vendas", ANA, text="stuck")
         await until_all(client, "vendas", {stuck.message_id}, "read")
+        assert "took no message" in ((await client.session_get("vendas")).last_error or "")
+        await daemon.stop()
+
+
+async def test_a_message_without_an_acknowledgement_is_told_overdue(home_with: Callable[[Settings], Home]) -> None:
+    home = home_with({"outbox": {"ack_timeout_s": 0.2}})
+    async with home.daemon() as daemon, daemon.client() as client:
+        await ready_session(client, settings={"drop_ack_rate": 1.0})
+        sent = await client.message_send("vendas", ANA, text="lost on its way")
+        overdue = await until(client, lambda _: True, types=["message.overdue"])
+        assert overdue["data"]["message_id"] == sent.message_id
+        assert (await client.message_get(id=sent.id)).status == "queued", "never called sent"
+        await client.session_update("vendas", settings={})
+        await client.session_restart("vendas")
+        await until_all(client, "vendas", {sent.message_id}, "read")
         await daemon.stop()
 
 

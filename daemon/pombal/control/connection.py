@@ -26,7 +26,8 @@ RECEIVE_BYTES = 65_536
 # Requests of one connection that are carried out at once; of those for a page, whose answer may have megabytes, few.
 RUNNING_MAX = 64
 PAGES_MAX = 4
-# How long a client may take for its last answers when the daemon stops; one that does not read must not hold it up.
+# How long a client may take for its last events, and then for its last answers, when the daemon stops: one that does
+# not read must not hold it up.
 WRITE_OUT_S = 5.0
 
 
@@ -54,6 +55,10 @@ class Connection:
             writing.start_soon(self._outgoing.write)
             async with trio.open_nursery() as requests:
                 await self._read(requests)
+                if self._ending:
+                    # When the daemon drains, events end by themselves once all of them are told.
+                    with trio.move_on_after(WRITE_OUT_S):
+                        await self._subscriptions.all_ended()
                 # A client that says nothing more is there for the answers it waits for, not for events.
                 self._subscriptions.end_all()
             await self._outgoing.all_answered()

@@ -25,6 +25,7 @@ class Subscriptions:
         self._max = max_subscriptions
         self._opened = 0
         self._open = 0
+        self._closed = trio.Event()
         self._ended = False
         self._scopes: dict[str, trio.CancelScope] = {}
 
@@ -42,12 +43,19 @@ class Subscriptions:
             return await self._subscribe(exchange, params)
         finally:
             self._open -= 1
+            self._closed.set()
+            self._closed = trio.Event()
 
     def end(self, name: str) -> None:
         """Raises PombalError (not_found)."""
         if name not in self._scopes:
             raise not_found(f"this connection has no subscription {name!r}")
         self._scopes[name].cancel()
+
+    async def all_ended(self) -> None:
+        """Wait until none is open."""
+        while self._open:
+            await self._closed.wait()
 
     def end_all(self) -> None:
         """For good: one that is still being opened is answered, and ends."""
