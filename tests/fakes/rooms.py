@@ -168,7 +168,9 @@ class World:
         await self.until(name, "ready")
         return self.network.account(session.id).link
 
-    async def send(self, text: str = "oi", session: str = "ana", caller: Caller = ADMIN, **fields: Any) -> SendAnswer:
+    async def send(
+        self, text: str | None = "oi", session: str = "ana", caller: Caller = ADMIN, **fields: Any
+    ) -> SendAnswer:
         """The answer to a send. Raises PombalError for a refusal."""
         params = SendParams.model_validate({"session": session, "to": TO, "text": text} | fields)
         answers: list[SendAnswer | PombalError] = []

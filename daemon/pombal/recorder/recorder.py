@@ -98,22 +98,31 @@ class Recorder:
             self.refuse_while_unavailable()
         await self._tray.put(submission)
 
-    async def commit(self, change: Change) -> Any:
-        """The answer to one change, once it is committed. Raises PombalError where the answer is one."""
-        return (await self.commit_all([change]))[0]
+    async def commit(self, change: Change, decided: Callable[[], None] | None = None) -> Any:
+        """The answer to one change, once it is committed. Raises PombalError where the answer is one.
 
-    async def commit_all(self, changes: Sequence[Change]) -> list[Any]:
+        decided: called once when there is an answer, or never will be, whether or not the caller still waits for it.
+        """
+        return (await self.commit_all([change], decided))[0]
+
+    async def commit_all(self, changes: Sequence[Change], decided: Callable[[], None] | None = None) -> list[Any]:
         """The answers to changes that have one place in the order. Raises the first PombalError among them.
 
         A caller that is cancelled meanwhile takes nothing back: what has its place is committed.
         """
         done, answers = trio.Event(), list[Any]()
+        decided = decided or _nothing
 
         def answered(given: Sequence[Any]) -> None:
             answers.extend(given)
             done.set()
+            decided()
 
-        await self.submit(changes, answered)
+        try:
+            await self.submit(changes, answered)
+        except BaseException:
+            decided()
+            raise
         await done.wait()
         for answer in answers:
             if isinstance(answer, PombalError):
@@ -186,6 +195,10 @@ class Recorder:
         if self.unavailable is not None:
             log.info("store available again", waiting=self.queue_depth)
             self.unavailable = None
+
+
+def _nothing() -> None:
+    """Nobody else has to know."""
 
 
 _NOTHING = object()

@@ -2,6 +2,7 @@
 
 import sqlite3
 from dataclasses import replace
+from functools import partial
 
 from pombal.model import params as p
 from pombal.model import results as r
@@ -85,18 +86,15 @@ class MessageMethods:
         return r.Marked(marked=len(rows))
 
     async def cancel(self, params: p.MessageRefParams, caller: Caller) -> Message:
-        """The outbox lets go of the message first, so that it cannot go out while its cancellation is written."""
+        """The outbox holds the message back until that is decided, even if whoever asked is gone by then."""
         seat = self._deps.seat(params.session, caller)
         row = await self._deps.reader.run(lambda connection: message_by_id(connection, seat.key, params.message_id))
         if row is not None and not seat.outbox.hold(row):
             raise PombalError(Kind.CONFLICT, f"message {params.message_id!r} is on its way; it cannot be cancelled now")
-        try:
-            cancelled: MessageRow = await self._deps.recorder.commit(
-                CancelMessage(at=self._deps.clock(), session_key=seat.key, message_id=params.message_id)
-            )
-        finally:
-            if row is not None:
-                self._deps.registry.release(seat, row)
+        cancelled: MessageRow = await self._deps.recorder.commit(
+            CancelMessage(at=self._deps.clock(), session_key=seat.key, message_id=params.message_id),
+            None if row is None else partial(self._deps.registry.release, seat, row),
+        )
         return show_message(cancelled, seat.name)
 
     async def resend(self, params: p.MessageRefParams, caller: Caller) -> Message:
