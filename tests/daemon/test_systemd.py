@@ -8,15 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import pytest
 import trio
 
-from pombal.app.daemon import Daemon
-from pombal.config.load import load
-from pombal.config.paths import Paths, ensure
 from pombal.control.client import connect
 from tests.daemon.harness import COMMAND, WAIT_S, Home, Settings, ready_session
-from tests.daemon.notify_socket import NotifySocket, notify_socket
+from tests.daemon.inside import inside
+from tests.daemon.notify_socket import NotifySocket
 from tests.daemon.test_store_trouble import SOON, held, send_until_refused
 
 
@@ -73,27 +70,20 @@ async def test_a_store_in_trouble_is_no_reason_to_starve_the_watchdog(home_with:
         await daemon.stop()
 
 
-async def test_a_writer_that_hangs_starves_the_watchdog(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_writer_that_hangs_starves_the_watchdog(home: Home) -> None:
     """In this process, for from outside nothing can be made to hang there that returns when the test is over."""
     home.configure({"recorder": {"hang_s": 0.3}})
-    async with notify_socket(home.root / "notify") as notify:
-        monkeypatch.setenv("NOTIFY_SOCKET", str(notify.path))
-        monkeypatch.setenv("WATCHDOG_USEC", "100000")
-        paths = Paths(home.state, home.root / "run")
-        ensure(paths)
-        daemon = Daemon(load(home.config), paths, home.config)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(daemon.run)
-            with trio.fail_after(WAIT_S):
-                await notify.until("READY")
-                await notify.until("WATCHDOG")
-                hang = threading.Event()
-                nursery.start_soon(daemon.rooms.writer.thread.call, partial(hang.wait, WAIT_S))
-                await _silence(notify)
-                assert not daemon.facts.health().is_live
-                hang.set()
-                await notify.until("WATCHDOG")
-            daemon.drain()
+    async with inside(home, WATCHDOG_USEC="100000") as (daemon, notify), trio.open_nursery() as nursery:
+        with trio.fail_after(WAIT_S):
+            await notify.until("WATCHDOG")
+            hang = threading.Event()
+            nursery.start_soon(daemon.rooms.writer.thread.call, partial(hang.wait, WAIT_S))
+            await _silence(notify)
+            assert not daemon.facts.health().is_live
+            assert daemon.facts.health().failing == ["writer"]
+            hang.set()
+            await notify.until("WATCHDOG")
+            assert daemon.facts.health().ok
 
 
 async def _silence(notify: NotifySocket) -> None:
