@@ -55,9 +55,17 @@ class SessionMethods:
                 settings=params.settings or {},
             )
         )
-        if params.start:
-            row = await self._deps.registry.ask(self._deps.registry.find(row.id), commands.Start())
-        return self._show(row)
+        return self._show(await self._started(row) if params.start else row)
+
+    async def _started(self, row: SessionRow) -> SessionRow:
+        """As it is once it has been started. If its link crashes at that, it is there all the same, and says so."""
+        try:
+            started: SessionRow = await self._deps.registry.ask(self._deps.registry.find(row.id), commands.Start())
+        except PombalError as error:
+            if error.kind != Kind.CRASHED:
+                raise
+            return row
+        return started
 
     async def update(self, params: p.SessionUpdateParams, caller: Caller) -> Session:
         seat = self._deps.seat(params.name, caller)

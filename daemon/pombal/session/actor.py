@@ -91,14 +91,12 @@ class SessionActor:
         return await self._begin(nursery, [stopped] if stopped is not None else [])
 
     async def _begin(self, nursery: trio.Nursery, before: list[SetSessionState]) -> SessionRow:
-        """Start, with the moves that were made just before.
-
-        Whoever asked may be gone before that is recorded, while the session counts as started: so the link is opened
-        first. Its task has its first turn behind this one, so what it tells comes behind this in the commit order.
-        """
+        """Start, with the moves that were made just before."""
         started = moved(self._seat, self._context, Trigger.START, is_active=True)
-        self._open(nursery)
-        return await recorded(self._context, [*before, *([started] if started is not None else [])])
+        try:
+            return await recorded(self._context, [*before, *([started] if started is not None else [])])
+        finally:
+            self._open(nursery)  # whoever asked may be gone by now, but the session counts as started
 
     async def _stop(self) -> SessionRow:
         await self._close()
@@ -262,8 +260,9 @@ class SessionActor:
         self._seat.actor.state = ActorState.RUNNING
         if not self._rest.cancelled_caught:
             self._rest = None
+            self._open(nursery)
             with suppress(RecorderClosed):
-                await self._begin(nursery, [])
+                await move(self._seat, self._context, Trigger.START)
 
 
 def _first(group: BaseExceptionGroup[Any]) -> LinkLost:

@@ -114,7 +114,7 @@ class Connection:
             return await self.link.receive()
         except LinkLost:
             if self._logout_failed is not None:
-                await self._logout_failed.wait()
+                await self._logout_failed.wait()  # noqa: ASYNC120  # cancelled, the actor knows that it is closed
             raise
 
     async def _take(self, deliveries: Sequence[Delivery]) -> None:
