@@ -1,0 +1,217 @@
+"""Metrics and health of a running daemon: each metric with its labels, read by promtool and by a real Prometheus."""
+
+import json
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trio
+from prometheus_client.parser import text_string_to_metric_families
+
+from pombal.control.client import Client, RemoteError
+from tests.daemon.harness import WAIT_S, Home, Running, ready_session, until, until_all, until_status
+from tests.daemon.test_isolation import actor
+from tests.ops.test_documented import ENTRIES
+
+ANA = "5511987654321"
+
+# The names and labels that dashboards and alerts are built on.
+PROMISED = {
+    "pombal_build_info": {"version"},
+    "pombal_sessions": {"status", "link"},
+    "pombal_session_restarts_total": {"link", "reason"},
+    "pombal_messages_total": {"direction", "type", "link"},
+    "pombal_message_status_total": {"status", "link"},
+    "pombal_message_latency_seconds": {"direction", "stage", "link"},
+    "pombal_high_latency_messages_total": {"direction", "link"},
+    "pombal_outbox_depth": set(),
+    "pombal_outbox_oldest_age_seconds": set(),
+    "pombal_recorder_queue_depth": set(),
+    "pombal_recorder_batch_rows": set(),
+    "pombal_recorder_commit_seconds": set(),
+    "pombal_rejected_rows_total": set(),
+    "pombal_store_size_bytes": set(),
+    "pombal_store_wal_bytes": set(),
+    "pombal_disk_free_bytes": set(),
+    "pombal_actor_mailbox_depth": {"kind"},
+    "pombal_event_subscribers": {"transport"},
+    "pombal_event_lag_events": {"transport"},
+    "pombal_control_requests_total": {"method", "outcome"},
+    "pombal_http_requests_total": {"route", "method", "code"},
+    "pombal_http_request_seconds": {"route", "method"},
+    "pombal_loop_lag_seconds": set(),
+    "pombal_session_up": {"session"},
+    "process_resident_memory_bytes": set(),
+    "python_info": {"implementation", "major", "minor", "patchlevel", "version"},
+}
+STAGES = {"to_sent", "to_delivered", "to_read", "queue", "link", "delivery", "inbound"}
+
+
+@pytest.fixture
+async def daemon(home: Home) -> AsyncIterator[Running]:
+    """One with everything behind it that is counted: messages both ways, a slow one, a crash, refusals, a listener."""
+    home.configure({"latency": {"acceptable_ms": 1}, "metrics": {"per_session": True}})
+    async with home.daemon() as running, running.client() as client, client.events() as _:
+        await ready_session(client)
+        await traffic(client)
+        yield running
+        await running.stop()
+
+
+async def traffic(client: Client) -> None:
+    sent = await client.message_send("vendas", ANA, text="x")
+    await until_all(client, "vendas", {sent.message_id}, "read")
+    await client.simulator_inject("vendas", ANA, text="y")
+    await until(client, lambda _: True, types=["message.received"])
+    with pytest.raises(RemoteError):
+        await client.session_get("nobody")
+    await client.simulator_fault("vendas", "crash")
+    down = await until_status(client, "vendas", "disconnected")
+    await until_status(client, "vendas", "ready", after=down["seq"])
+    assert (await actor(client, "vendas")).restarts == 1
+
+
+@asynccontextmanager
+async def page(daemon: Running, path: str, **headers: str) -> AsyncIterator[httpx.Response]:
+    async with httpx.AsyncClient() as http:
+        yield await http.get(f"{daemon.url}{path}", headers=headers)
+
+
+def samples_of(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:
+    """By the name of the metric: a histogram's parts count as its own, and so does a counter's suffix."""
+    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            name = family.name + ("_total" if family.type == "counter" else "")
+            labels = {label: value for label, value in sample.labels.items() if label != "le"}
+            found.setdefault(name, []).append((labels, sample.value))
+    return found
+
+
+async def test_every_metric_is_there_with_its_labels(daemon: Running) -> None:
+    async with page(daemon, "/api/v1/health/"):
+        """Counted before it is answered, so that the next page has a request in it."""
+    async with page(daemon, "/metrics") as answer:
+        assert answer.headers["content-type"].startswith("text/plain; version=")
+        found = samples_of(answer.text)
+    for name, labels in PROMISED.items():
+        assert name in found, name
+        assert all(set(given) == labels for given, _ in found[name]), name
+    stages = {given["stage"] for given, _ in found["pombal_message_latency_seconds"]}
+    assert stages == STAGES
+    assert value(found, "pombal_messages_total", direction="outbound", type="text", link="simulator") == 1
+    assert value(found, "pombal_messages_total", direction="inbound", type="text", link="simulator") == 1
+    assert value(found, "pombal_message_status_total", status="read", link="simulator") == 1
+    assert value(found, "pombal_session_restarts_total", link="simulator", reason="crash") == 1
+    assert value(found, "pombal_sessions", status="ready", link="simulator") == 1
+    assert value(found, "pombal_high_latency_messages_total", direction="outbound", link="simulator") == 1
+    assert value(found, "pombal_control_requests_total", method="session.get", outcome="not_found") == 1
+    assert value(found, "pombal_event_subscribers", transport="control") == 1
+    assert value(found, "pombal_http_requests_total", route="/api/v1/health", method="GET", code="200") == 1
+    assert value(found, "pombal_session_up", session="vendas") == 1
+    assert {sample for sample in found if sample.startswith(("pombal_", "process_", "python_"))} <= set(ENTRIES) | {
+        "pombal_build_info"
+    }
+
+
+def value(found: dict[str, list[tuple[dict[str, str], float]]], name: str, **labels: str) -> float:
+    (one,) = [number for given, number in found[name] if given == labels]
+    return one
+
+
+async def test_openmetrics_where_it_is_asked_for(daemon: Running) -> None:
+    async with page(daemon, "/metrics", accept="application/openmetrics-text; version=1.0.0") as answer:
+        assert answer.headers["content-type"].startswith("application/openmetrics-text")
+        assert answer.text.endswith("# EOF\n")
+
+
+async def test_a_page_that_a_proxy_forwards_is_refused(daemon: Running) -> None:
+    async with page(daemon, "/metrics", **{"x-forwarded-for": "203.0.113.7"}) as answer:
+        assert answer.status_code == 401
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_health(daemon: Running) -> None:
+    async with page(daemon, "/api/v1/health/") as answer:
+        assert (answer.status_code, answer.json()["status"], answer.json()["simulator"]) == (200, "ok", True)
+    for path in ("/livez", "/readyz", "/api/v1/health"):
+        async with page(daemon, path) as answer:
+            assert answer.status_code == 200, path
+    async with page(daemon, "/nothing") as answer:
+        assert answer.status_code == 404
+        assert answer.json()["kind"] == "not_found"
+
+
+@pytest.mark.system("promtool")
+async def test_promtool_has_nothing_to_say(daemon: Running) -> None:
+    async with page(daemon, "/metrics") as answer:
+        done = await trio.run_process(
+            ["promtool", "check", "metrics"],
+            stdin=answer.content,
+            capture_stderr=True,
+            capture_stdout=True,
+            check=False,
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+# A real Prometheus
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path, daemon: Running) -> Iterator[str]:
+    """The URL of one that scrapes the daemon five times a second."""
+    target = {"job_name": "pombal", "static_configs": [{"targets": [daemon.url.removeprefix("http://")]}]}
+    config = {"global": {"scrape_interval": "200ms"}, "scrape_configs": [target]}
+    (tmp_path / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [
+        "prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/tsdb",
+        f"--web.listen-address={address}", "--log.level=warn",
+    ]  # fmt: skip
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            yield f"http://{address}"
+        finally:
+            process.terminate()
+
+
+async def ask(http: httpx.AsyncClient, url: str, query: str) -> list[dict[str, Any]]:
+    answer = await http.get(f"{url}/api/v1/query", params={"query": query})
+    assert answer.status_code == 200, answer.text
+    result: list[dict[str, Any]] = answer.json()["data"]["result"]
+    return result
+
+
+async def scraped(http: httpx.AsyncClient, url: str) -> None:
+    """Ask it until it has scraped twice: it tells nobody by itself."""
+    with trio.fail_after(WAIT_S):
+        while True:
+            try:
+                found = await ask(http, url, 'count_over_time(up{job="pombal"}[1m])')
+            except httpx.ConnectError:
+                found = []
+            if found and int(found[0]["value"][1]) >= 2:
+                return
+            await trio.sleep(0.1)
+
+
+@pytest.mark.system("prometheus")
+async def test_a_prometheus_scrapes_and_answers(daemon: Running, prometheus: str) -> None:
+    async with httpx.AsyncClient() as http:
+        await scraped(http, prometheus)
+        (target,) = (await http.get(f"{prometheus}/api/v1/targets")).json()["data"]["activeTargets"]
+        assert (target["health"], target["lastError"]) == ("up", "")
+        (ready,) = await ask(http, prometheus, 'sum(pombal_sessions{status="ready"})')
+        assert ready["value"][1] == "1"
+        quantile = 'histogram_quantile(0.95, sum by (le) (pombal_message_latency_seconds_bucket{stage="to_delivered"}))'
+        (latency,) = await ask(http, prometheus, quantile)
+        assert 0 < float(latency["value"][1]) < 5
+        for entry in ENTRIES.values():
+            await ask(http, prometheus, entry.query)
