@@ -33,9 +33,12 @@ class Hub:
 
     def publish(self, written: Sequence[Written]) -> None:
         """Committed: from now on these may be shown. Called in commit order."""
-        if written:
-            self.ring.add(written)
-            self._wake()
+        if not written:
+            return
+        self.ring.add(written)
+        if any((each.row.data or {}).get("messages_deleted") for each in written):
+            self.ring.forget()  # what was purged must not be shown out of memory
+        self._wake()
 
     def close(self) -> None:
         """Nothing more comes: subscribers are handed what there is, then told the end."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import islice
 
-from pombal.model.events import Event, show_event
+from pombal.model.events import CODE_EVENTS, Event, show_event
 from pombal.store.workspace import Written
 
 
@@ -25,6 +25,11 @@ class Ring:
             del self._items[:surplus]
             self.first_seq += surplus
 
+    def forget(self) -> None:
+        """Keep nothing: what was in here is to be read from the store, which knows what has been removed since."""
+        self._items.clear()
+        self.first_seq = self.last_seq + 1
+
     def holds_all_after(self, seq: int) -> bool:
         return seq + 1 >= self.first_seq
 
@@ -35,9 +40,12 @@ class Ring:
 
     def _shown(self, place: int, now_ms: int) -> Event:
         item = self._items[place]
-        if isinstance(item, Written):
-            item = self._items[place] = show_event(item.row, item.session, item.message, now_ms)
-        return item
+        if isinstance(item, Event):
+            return item
+        shown = show_event(item.row, item.session, item.message, now_ms)
+        if item.row.type not in CODE_EVENTS:  # a code is shown only until it expires
+            self._items[place] = shown
+        return shown
 
     def __len__(self) -> int:
         return len(self._items)

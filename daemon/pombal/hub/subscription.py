@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events a subscriber wants; None: all. Sessions by name or id."""
+    """Which events a subscriber wants; None: all. Sessions by name or id; owner: only what happens to theirs."""
 
     sessions: frozenset[str] | None = None
     types: frozenset[str] | None = None
+    owner: str | None = None
 
     @property
     def hides_something(self) -> bool:
-        return self.sessions is not None or self.types is not None
+        return self.sessions is not None or self.types is not None or self.owner is not None
 
     def lets_pass(self, event: Event) -> bool:
         if self.types is not None and event.type not in self.types:
+            return False
+        if self.owner is not None and event.owner != self.owner:
             return False
         return self.sessions is None or event.session in self.sessions or event.session_id in self.sessions
 
@@ -40,7 +43,8 @@ class Subscription:
         self.cursor = hub.last_seq if after is None else after
         self._told = self.cursor
         self._from_oldest = after == 0
-        self._is_foreign = (log_id is not None and log_id != hub.log_id) or self.cursor > hub.last_seq
+        self._is_foreign = log_id is not None and log_id != hub.log_id
+        self._may_be_beyond_the_end = self.cursor > hub.last_seq
 
     @property
     def log_id(self) -> str:
@@ -56,8 +60,10 @@ class Subscription:
         while True:
             await trio.lowlevel.checkpoint()
             if self._is_foreign:
-                return self._start_over()
-            if self.cursor < self._hub.last_seq:
+                return await self._start_over()
+            if self._may_be_beyond_the_end:
+                await self._look_for_the_end()
+            elif self.cursor < self._hub.last_seq:
                 if batch := await self._read():
                     self._told = self.cursor
                     return batch
@@ -66,18 +72,28 @@ class Subscription:
             else:
                 await self._hub.news()
 
-    def _start_over(self) -> Sequence[Event]:
+    async def _start_over(self) -> Sequence[Event]:
         """The cursor belongs to another log, or to a future of this one: nothing it says can be trusted."""
-        self._is_foreign = False
-        self.cursor = self._told = self._hub.last_seq
+        if self._from_oldest:
+            await self._go_to_oldest()
+        else:
+            self.cursor = self._hub.last_seq
+        self._is_foreign = self._may_be_beyond_the_end = False
+        self._told = self.cursor
         return [gap_event(1, self.cursor)]
+
+    async def _look_for_the_end(self) -> None:
+        """A list may have shown what is on disk but not yet published: only the store knows where the log ends."""
+        bounds = await self._hub.reader.run(log_bounds)
+        self._may_be_beyond_the_end = False
+        self._is_foreign = self.cursor > bounds.last_seq
 
     async def _read(self) -> Sequence[Event]:
         ring, limit = self._hub.ring, self._hub.settings.page
         if ring.holds_all_after(self.cursor):
             found = ring.after(self.cursor, limit, self._hub.clock().wall_ms)
-            self.cursor = found[-1].seq
-            return self._or_cursor([event for event in found if self._wanted.lets_pass(event)])
+            self.cursor, self._from_oldest = found[-1].seq, False
+            return self._or_cursor(found)
         page = await self._page(limit)
         gap = self._gap(page)
         self.cursor = page.read_to
@@ -86,20 +102,24 @@ class Subscription:
     async def _page(self, limit: int) -> EventPage:
         now_ms = self._hub.clock().wall_ms
         if self._from_oldest:
-            # What retention took was never asked for: "from the oldest kept" has no gap.
-            self._from_oldest = False
-            self.cursor = (await self._hub.reader.run(log_bounds)).first_seq - 1
+            await self._go_to_oldest()
         after, wanted = self.cursor, self._wanted
         return await self._hub.reader.run(
             lambda connection: events_after(connection, after, limit, now_ms, wanted.sessions, wanted.types)
         )
 
+    async def _go_to_oldest(self) -> None:
+        """What retention took was never asked for: "from the oldest kept" has no gap."""
+        self.cursor = (await self._hub.reader.run(log_bounds)).first_seq - 1
+        self._from_oldest = False
+
     def _gap(self, page: EventPage) -> list[Event]:
         first = page.bounds.first_seq
         return [gap_event(self.cursor + 1, first - 1)] if self.cursor + 1 < first else []
 
-    def _or_cursor(self, events: list[Event]) -> list[Event]:
-        """The events, or the cursor where the filter has hidden so many that it would age."""
+    def _or_cursor(self, found: Sequence[Event]) -> list[Event]:
+        """Those that are wanted, or the cursor where the filter has hidden so many that it would age."""
+        events = [event for event in found if self._wanted.lets_pass(event)]
         if not events and self._wanted.hides_something and self.cursor - self._told >= self._hub.settings.cursor_every:
             return [cursor_event(self.cursor)]
         return events
