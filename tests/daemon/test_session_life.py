@@ -24,7 +24,8 @@ async def test_from_qr_to_ready(home: Home) -> None:
     home.configure({"simulator": {"auto_scan_ms": 60_000}})
     async with home.daemon() as daemon, daemon.client() as client:
         created = await client.session_create("suporte", device_name="Balcão", owner="dx")
-        assert (created.status, created.is_active, created.owner) == ("connecting", True, "dx")
+        assert created.status in ("connecting", "qrcode")  # answered at once; how far it is by then is nobody's promise
+        assert (created.is_active, created.owner) == (True, "dx")
         code = await client.session_qr("suporte")
         assert code.code.startswith("2@")
         assert (await client.session_get("suporte")).status == "qrcode"
