@@ -103,6 +103,7 @@ class World:
     clock: TrioClock
     simulator: Network | None = None
     open_link: OpenLink | None = None
+    forget: Callable[[str], None] | None = None
     check_settings: Callable[[dict[str, Any]], object] = lambda settings: settings
     reports: list[CommitReport] = field(default_factory=list)
     restarts: list[tuple[str, str]] = field(default_factory=list)
@@ -121,7 +122,7 @@ class World:
             recorder=self.recorder,
             reader=self.reader,
             links={LinkKind.SIMULATOR: self.open_link or self.network.open},
-            forget={LinkKind.SIMULATOR: self.network.forget},
+            forget={LinkKind.SIMULATOR: self.forget or self.network.forget},
             clock=self.clock,
             live=self.live,
             starts=trio.Semaphore(settings.sessions.start_concurrency),

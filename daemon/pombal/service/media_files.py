@@ -27,8 +27,14 @@ class Upload:
         self.digest.update(chunk)
         self.size_bytes += len(chunk)
 
+    def close(self) -> None:
+        """Once and for all: by a second time the number may be another file's."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
     def discard(self) -> None:
-        os.close(self.descriptor)
+        self.close()
         self.path.unlink(missing_ok=True)
 
 
@@ -53,7 +59,7 @@ class MediaFiles:
             upload.discard()
             return sha256
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(upload.descriptor)
+        upload.close()
         upload.path.rename(target)
         _sync_directory(target.parent)
         return sha256
@@ -62,9 +68,10 @@ class MediaFiles:
         """(bytes from offset, whether nothing follows). Raises PombalError (not_found)."""
         try:
             with self.path_of(sha256).open("rb") as file:
-                file.seek(offset)
+                size_bytes = os.fstat(file.fileno()).st_size
+                file.seek(min(offset, size_bytes))
                 data = file.read(limit)
-                return data, offset + len(data) >= os.fstat(file.fileno()).st_size
+                return data, offset + len(data) >= size_bytes
         except FileNotFoundError:
             raise not_found(f"there is no media with sha256 {sha256}") from None
 

@@ -9,7 +9,7 @@ from pombal.model.changes import Queued, QueueMessage
 from pombal.model.content import content_hash
 from pombal.model.errors import PombalError
 from pombal.model.ids import new_ulid
-from pombal.model.message import show_message
+from pombal.model.message import Direction, show_message
 from pombal.model.params import SendParams
 from pombal.model.phone import parse_recipient
 from pombal.model.session_state import accepts_sends
@@ -52,7 +52,7 @@ class Sending:
         if message_id is None:
             return False
         row = await self._deps.reader.run(lambda connection: message_by_id(connection, seat.key, message_id))
-        return row is not None
+        return row is not None and row.direction == Direction.OUTBOUND
 
     def _change(self, seat: Seat, params: SendParams) -> QueueMessage:
         recipient = parse_recipient(params.to)

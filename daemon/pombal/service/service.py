@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from pombal.hub.subscription import Subscription
-from pombal.model.caller import Caller
+from pombal.model.caller import Caller, Role
 from pombal.model.errors import Kind, PombalError
 from pombal.model.params import SendParams
 from pombal.model.session import LinkKind
@@ -21,6 +21,9 @@ from pombal.service.sending import Sending
 from pombal.service.session_methods import CheckSettings, SessionMethods
 from pombal.service.simulator_methods import SimulatorMethods
 from pombal.service.uploads import MediaMethods
+
+# Not for a user, who sees and touches only their own sessions.
+ABOUT_ALL = "daemon."
 
 Handler = Callable[[Any, Caller], Awaitable[BaseModel]]
 
@@ -70,6 +73,8 @@ class PombalService:
         handler = self.handlers.get(method)
         if handler is None:
             raise PombalError(Kind.UNSUPPORTED, f"{method} cannot be called here")
+        if caller.role == Role.USER and method.startswith(ABOUT_ALL):
+            raise PombalError(Kind.FORBIDDEN, f"{method} is about everybody's sessions; it takes the role admin")
         return await handler(params, caller)
 
     async def send(self, params: SendParams, caller: Caller, reply: SendReply) -> None:
@@ -85,4 +90,4 @@ class PombalService:
         transport: str,
         caller: Caller,
     ) -> AbstractAsyncContextManager[Subscription]:
-        return self._events.subscribe(after, sessions, types, log_id, transport)
+        return self._events.subscribe(after, sessions, types, log_id, transport, caller)

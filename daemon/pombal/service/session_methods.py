@@ -40,6 +40,7 @@ class SessionMethods:
 
     async def create(self, params: p.SessionCreateParams, caller: Caller) -> Session:
         settings = self._deps.live.current.sessions
+        _check_owner(params.owner, caller)
         link = self._usable(params.link or settings.default_link)
         self._check_settings[link](params.settings or {})
         row: SessionRow = await self._deps.recorder.commit(
@@ -70,6 +71,7 @@ class SessionMethods:
     async def update(self, params: p.SessionUpdateParams, caller: Caller) -> Session:
         seat = self._deps.seat(params.name, caller)
         fields = params.changes()
+        _check_owner(fields.get("owner"), caller)
         if "settings" in fields:
             self._check_settings[self._usable(seat.link)](fields["settings"])
         row: SessionRow = await self._deps.recorder.commit(
@@ -186,3 +188,9 @@ class SessionMethods:
     def _show(self, row: SessionRow) -> Session:
         seat = self._deps.registry.by_key(row.key)
         return show_session(row, seat.live_facts() if seat else NOT_LIVE, self._deps.clock().wall_ms)
+
+
+def _check_owner(owner: str | None, caller: Caller) -> None:
+    """Raises PombalError (forbidden) where a user would give a session to somebody else."""
+    if caller.role == Role.USER and owner is not None and owner != caller.owner:
+        raise PombalError(Kind.FORBIDDEN, f"owner: {caller.name} may only have sessions of their own")

@@ -1,6 +1,8 @@
 """media.put and media.get: files in chunks over a protocol of lines."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 
@@ -28,6 +30,7 @@ class MediaMethods:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._unfinished: dict[str, _Unfinished] = {}
+        self._beginning = 0
 
     async def put(self, params: p.MediaPutParams, caller: Caller) -> r.MediaPutAnswer:
         name = params.upload or await self._begin(caller)
@@ -43,17 +46,27 @@ class MediaMethods:
             unfinished.touched_s = trio.current_time()
 
     async def get(self, params: p.MediaGetParams, caller: Caller) -> r.MediaChunk:
-        data, eof = await trio.to_thread.run_sync(self._deps.media.read, params.sha256, params.offset, params.limit)
+        read = partial(self._deps.media.read, params.sha256, params.offset, params.limit)
+        try:
+            data, eof = await trio.to_thread.run_sync(read)
+        except OSError as error:
+            raise _disk_refuses("read", error) from error
         return r.MediaChunk(data=data, eof=eof)
 
     async def _begin(self, caller: Caller) -> str:
         settings = self._deps.live.current.media
         await self._give_up_silent(settings.upload_timeout_s)
-        if len(self._unfinished) >= settings.max_uploads:
+        if len(self._unfinished) + self._beginning >= settings.max_uploads:
             raise PombalError(
                 Kind.RATE_LIMITED, f"{settings.max_uploads} uploads are unfinished; finish one, or try again later"
             )
-        upload = await trio.to_thread.run_sync(self._deps.media.begin)
+        self._beginning += 1
+        try:
+            upload = await trio.to_thread.run_sync(self._deps.media.begin)
+        except OSError as error:
+            raise _disk_refuses("stored", error) from error
+        finally:
+            self._beginning -= 1
         name = new_ulid()
         self._unfinished[name] = _Unfinished(upload, trio.current_time(), caller.name)
         return name
@@ -77,27 +90,37 @@ class MediaMethods:
         if unfinished.upload.size_bytes + len(data) > max_bytes:
             await self._drop(name)
             raise PombalError(Kind.TOO_LARGE, f"the file is larger than {max_bytes} bytes ([media] max_bytes)")
-        try:
-            await trio.to_thread.run_sync(unfinished.upload.write, data)
-        except OSError as error:
-            await self._drop(name)  # noqa: ASYNC120  # cancelled, nobody waits for the reason
-            raise PombalError(Kind.UNAVAILABLE, f"the file cannot be stored: {error.strerror}") from error
+        await self._store(name, partial(unfinished.upload.write, data))
 
     async def _finish(self, name: str, upload: Upload, sha256: str) -> r.MediaStored:
         if upload.digest.hexdigest() != sha256:
             await self._drop(name)
             raise invalid("the bytes received have another sha256 than the one given; upload the file again")
-        del self._unfinished[name]
         size_bytes = upload.size_bytes
-        await trio.to_thread.run_sync(self._deps.media.finish, upload)
+        await self._store(name, partial(self._deps.media.finish, upload))
+        del self._unfinished[name]
         await self._deps.recorder.commit(PutMedia(at=self._deps.clock(), sha256=sha256, size_bytes=size_bytes))
         return r.MediaStored(sha256=sha256, size_bytes=size_bytes)
 
+    async def _store(self, name: str, work: Callable[[], object]) -> None:
+        """Work on an upload's file. Raises PombalError (unavailable) for what the disk refuses: it is given up then."""
+        try:
+            await trio.to_thread.run_sync(work)
+        except OSError as error:
+            await self._drop(name)  # noqa: ASYNC120  # cancelled, nobody waits for the reason
+            raise _disk_refuses("stored", error) from error
+
     async def _drop(self, name: str) -> None:
-        await trio.to_thread.run_sync(self._unfinished.pop(name).upload.discard)
+        if (unfinished := self._unfinished.pop(name, None)) is not None:
+            unfinished.upload.close()
+            await trio.to_thread.run_sync(unfinished.upload.discard)
 
     async def _give_up_silent(self, timeout_s: float) -> None:
         now_s = trio.current_time()
         for name, unfinished in list(self._unfinished.items()):
             if not unfinished.is_busy and now_s - unfinished.touched_s > timeout_s:
                 await self._drop(name)
+
+
+def _disk_refuses(what: str, error: OSError) -> PombalError:
+    return PombalError(Kind.UNAVAILABLE, f"the file cannot be {what}: {error.strerror}")
