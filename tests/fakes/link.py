@@ -75,6 +75,7 @@ class FakeNetwork:
         self.accounts: dict[str, FakeAccount] = {}
         self.on_open: OnOpen = log_in
         self.deduplicates = True
+        self.resolves = False
         self.answers = True
         self.opening = 0
         self.most_opening = 0
@@ -171,6 +172,10 @@ class FakeLink:
     @property
     def deduplicates(self) -> bool:
         return self._network.deduplicates
+
+    @property
+    def resolves(self) -> bool:
+        return self._network.resolves
 
     async def receive(self) -> Sequence[Delivery]:
         await trio.lowlevel.checkpoint()

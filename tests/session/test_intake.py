@@ -124,6 +124,12 @@ def test_garbage_is_kept_and_counted() -> None:
     assert len(changes_of(Garbage("x" * 10**6, ""), 7, AT)[0].raw) == RAW_MAX_CHARACTERS  # type: ignore[attr-defined]
 
 
+def test_a_gap_is_said_aloud_on_the_session() -> None:
+    (counted,) = changes_of(base.Gap("the gateway was killed\ud800"), 7, AT)
+    assert isinstance(counted, changes.CountSession)
+    assert (counted.errors, counted.last_error) == (1, "messages may have been lost: the gateway was killed\ufffd")
+
+
 def test_one_that_no_row_can_be_made_of_is_kept_raw_and_does_not_crash_for_ever() -> None:
     """A crash would leave it unacknowledged, so it would come again, and crash again."""
     deep: Any = "end"
@@ -176,6 +182,7 @@ events = st.one_of(
     st.builds(Edited, nasty, nasty, nasty),
     st.builds(Revoked, nasty, nasty),
     st.builds(Garbage, nasty, nasty),
+    st.builds(base.Gap, nasty),
 )
 
 

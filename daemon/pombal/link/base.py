@@ -159,9 +159,16 @@ class Garbage:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Messages may be missing that WhatsApp will not bring again; nobody can say which. detail: what happened."""
+
+    detail: str
+
+
 LinkEvent = (
     Qr | PairCode | Authenticated | Ready | IncomingMessage | Receipt | Sent | Failed | Edited | Revoked | Ended
-    | Restricted | Garbage
+    | Restricted | Garbage | Gap
 )  # fmt: skip
 
 
@@ -211,12 +218,52 @@ class LinkContext:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+# Files: whoever keeps them (the media room) is met by links through these
+
+
+class MediaSource(Protocol):
+    """Files by their sha256 (64 lower-case hex digits), to be read in pieces."""
+
+    async def size_of(self, sha256: str) -> int | None:
+        """How many bytes the file has; None where it is not here."""
+
+    async def read(self, sha256: str, offset: int, limit: int) -> bytes:
+        """At most limit bytes from offset; none past the end. Raises PombalError: not_found, unavailable."""
+
+
+class MediaReceiver(Protocol):
+    """A file that is being taken in, piece by piece."""
+
+    async def write(self, chunk: bytes) -> None:
+        """The next bytes. Raises PombalError: too_large past the size that was told, unavailable."""
+
+    async def keep(self) -> None:
+        """All of it is here: check its hash, make it durable and commit its row; then it may be forgotten elsewhere.
+
+        Raises PombalError: invalid where size or hash are not the ones told, unavailable.
+        """
+
+
+class MediaShelf(MediaSource, Protocol):
+    """Files that can be added to, too."""
+
+    def receive(self, sha256: str, size_bytes: int) -> AbstractAsyncContextManager[MediaReceiver]:
+        """Take a file in. What was not kept when the block ends is removed.
+
+        Entering raises PombalError: too_large beyond [media] max_bytes, unavailable.
+        """
+
+
 class Link(Protocol):
     """An open link. Every method but the properties and ``acknowledge`` may raise LinkLost."""
 
     @property
     def deduplicates(self) -> bool:
         """Whether a send repeated under one link_id reaches the recipient once."""
+
+    @property
+    def resolves(self) -> bool:
+        """Whether check_contacts must be asked for a person's canonical id before the first send to them."""
 
     @property
     def is_alive(self) -> bool:

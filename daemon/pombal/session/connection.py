@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
+import structlog
 import trio
 
 from pombal.config.settings import Settings
@@ -21,6 +22,8 @@ from pombal.session.intake import changes_of
 from pombal.session.moves import count_error, move, moved
 from pombal.session.seat import Code, Seat
 from pombal.session.silence import Silence
+
+log = structlog.get_logger()
 
 MANY_OVERDUE = 3
 
@@ -148,6 +151,8 @@ class Connection:
                 return self._moved(Trigger.RESTRICTED, until_ms=until_ms, last_error=detail or None)
             case base.Ended():
                 self._ended = event
+            case base.Gap(detail):
+                log.error("messages may have been lost", session=self._seat.name, reason=storable(detail))
         return []
 
     def _moved(self, trigger: Trigger, **details: object) -> list[Change]:

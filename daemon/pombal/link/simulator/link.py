@@ -89,6 +89,11 @@ class SimulatedLink:
         return self.account.profile.deduplicates
 
     @property
+    def resolves(self) -> bool:
+        """Numbers are ids here."""
+        return False
+
+    @property
     def is_alive(self) -> bool:
         return self._phase not in {Phase.CONNECTING, Phase.CLOSED}
 
