@@ -243,6 +243,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "events.unsubscribe": {"subscription": "1"},
     "media.put": {"data": "", "sha256": "0" * 64},
     "media.get": {"sha256": "0" * 64},
+    "token.create": {"owner": "ana"},
     "simulator.inject": {"name": "a", "from": "5511999999999"},
     "simulator.fault": {"name": "a", "kind": "crash"},
 }

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import trio
 
 from pombal.actors.tree import ActorTree
+from pombal.auth.keys import Keys
+from pombal.auth.tokens import Tokens
 from pombal.config.reload import LiveSettings, ReloadReport
 from pombal.config.settings import RecorderSettings, Settings, StoreSettings
 from pombal.hub.hub import Hub
@@ -41,6 +43,7 @@ T = TypeVar("T")
 WALL_MS = 1_750_000_000_000
 ADMIN = Caller("test", Role.ADMIN)
 TO = "5511987654321"
+OWN_SECRET = b"the own secret of this test's daemon, at random"
 
 
 class TrioClock:
@@ -107,6 +110,8 @@ class World:
     check_settings: Callable[[dict[str, Any]], object] = lambda settings: settings
     reports: list[CommitReport] = field(default_factory=list)
     restarts: list[tuple[str, str]] = field(default_factory=list)
+    keys: Keys = field(default_factory=lambda: Keys(OWN_SECRET))
+    http_url: str | None = "http://127.0.0.1:8001"
 
     def __post_init__(self) -> None:
         database = self.path / "pombal.db"
@@ -129,6 +134,7 @@ class World:
             draining=trio.Event(),
         )
         self.registry = Registry(self.context, self.tree, lambda link, reason: self.restarts.append((link, reason)))
+        self.tokens = Tokens(self.keys, lambda: self.live.current.auth)
         self.deps = self._deps(database)
         self.service = PombalService(self.deps, {LinkKind.SIMULATOR: self.check_settings})
 
@@ -147,6 +153,8 @@ class World:
             started_mono_ms=self.clock().mono_ms,
             reload=ReloadReport,
             simulator=self.simulator,
+            tokens=self.tokens,
+            http_url=lambda: self.http_url,
         )
 
     def _committed(self, report: CommitReport) -> None:

@@ -96,7 +96,7 @@ class Daemon:
     async def _started(self, notifier: Notifier) -> AsyncIterator[trio.Nursery]:
         """Everything is up inside. The nursery owns the daemon's own actors; the store is closed after all of them."""
         async with AsyncExitStack() as stack:
-            rooms = self.rooms = await build_rooms(self.live, self.paths, self.tree, self.reload, stack)
+            rooms = self.rooms = await build_rooms(self.live, self.paths, self.tree, self.reload, self._http_url, stack)
             self.facts = Facts(rooms, self.live, self.tree, self.paths, system_clock())
             rooms.metrics.read_gauges_from(self.facts.sources())
             nursery = await stack.enter_async_context(trio.open_nursery())
@@ -201,6 +201,9 @@ class Daemon:
         while notifier.is_heard:
             notifier.status(self.facts.status_line())
             await trio.sleep(STATUS_EVERY_S)
+
+    def _http_url(self) -> str | None:
+        return self.http_urls[0] if self.http_urls else None
 
     def _half_of_drain_s(self) -> float:
         """What an HTTP request in flight may take when the daemon stops; the rest is for what comes after it."""

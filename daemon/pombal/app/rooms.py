@@ -1,5 +1,6 @@
 """Building the rooms, each from those before it. Nothing runs yet when this is done, but the writer's thread."""
 
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pombal import __version__
 from pombal.actors.tree import ActorTree
 from pombal.app.housekeeping import Housekeeping
 from pombal.app.telemetry import Telemetry
+from pombal.auth.keys import load_keys
+from pombal.auth.tokens import Tokens
 from pombal.config.paths import Paths
 from pombal.config.reload import LiveSettings, ReloadReport
 from pombal.hub.hub import Hub
@@ -50,15 +53,25 @@ class Rooms:
     housekeeping: Housekeeping
     metrics: Metrics
     service: PombalService
+    tokens: Tokens
     stored_sessions: list[SessionRow]
     queue_depths: dict[int, int]
 
 
 async def build_rooms(
-    live: LiveSettings, paths: Paths, tree: ActorTree, reload: Callable[[], ReloadReport], stack: AsyncExitStack
+    live: LiveSettings,
+    paths: Paths,
+    tree: ActorTree,
+    reload: Callable[[], ReloadReport],
+    http_url: Callable[[], str | None],
+    stack: AsyncExitStack,
 ) -> Rooms:
-    """Open the store and put everything on top of it. Raises StoreError. The stack closes what was opened, last."""
+    """Open the store and put everything on top of it. The stack closes what was opened, last.
+
+    Raises StoreError, StartRefused.
+    """
     settings = live.current
+    tokens = Tokens(load_keys(settings.auth, paths.token_secret, os.environ), lambda: live.current.auth)
     connection = open_writer(paths.database, settings.recorder, settings.store)
     log_id = log_id_of(connection)
     writer = ThreadedWriter(Writer(connection, system_clock, settings.latency.acceptable_ms), WriterThread())
@@ -93,6 +106,8 @@ async def build_rooms(
         started_mono_ms=system_clock().mono_ms,
         reload=reload,
         simulator=network,
+        tokens=tokens,
+        http_url=http_url,
     )
     await trio.to_thread.run_sync(deps.media.sweep)
     return Rooms(
@@ -107,6 +122,7 @@ async def build_rooms(
         housekeeping=Housekeeping(recorder, reader, registry, live, system_clock),
         metrics=metrics,
         service=PombalService(deps, {LinkKind.SIMULATOR: validate_settings} if network is not None else {}),
+        tokens=tokens,
         stored_sessions=await reader.run(present_sessions),
         queue_depths=await reader.run(queue_depths),
     )

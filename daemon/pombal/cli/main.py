@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pombal.cli import config, contacts, daemon, db, events, messages, sessions, simulator
+from pombal.cli import config, contacts, daemon, db, events, messages, sessions, simulator, tokens
 from pombal.cli.failures import fail
 from pombal.cli.latency import latency
 from pombal.cli.send import send
@@ -61,6 +61,7 @@ app.add_typer(messages.app, name="message", rich_help_panel=WORK)
 app.add_typer(contacts.app, name="contact", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(latency)
 app.command(rich_help_panel=WORK)(events.events)
+app.add_typer(tokens.app, name="token", rich_help_panel=WORK)
 app.add_typer(simulator.app, name="simulator", rich_help_panel=WORK)
 app.add_typer(config.app, name="config", rich_help_panel=CARE)
 app.add_typer(db.app, name="db", rich_help_panel=CARE)

@@ -33,6 +33,10 @@ class Paths:
         return self.state / "media"
 
     @property
+    def token_secret(self) -> Path:
+        return self.state / "token_secret"
+
+    @property
     def simulator_db(self) -> Path:
         return self.state / "simulator.db"
 

@@ -6,6 +6,12 @@ from pombal.config.keys import by_key, sections
 from pombal.config.settings import Settings
 
 _LIVE_KEYS = (
+    "auth.owner_claims",
+    "auth.role_claim",
+    "auth.audience",
+    "auth.issuer",
+    "auth.leeway_s",
+    "auth.token_lifetime_s",
     "link.reconnect_min_s",
     "link.reconnect_max_s",
     "link.stable_s",

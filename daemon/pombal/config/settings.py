@@ -11,6 +11,7 @@ Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
 Milliseconds = Annotated[float, Field(ge=0, le=86_400_000)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Claim = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class Section(BaseModel):
@@ -130,6 +131,24 @@ class HttpSettings(Section):
     bind: Annotated[str, AfterValidator(check_bind)] = Field(
         "127.0.0.1:8001", description="Address and port; loopback by default."
     )
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = Field(
+        None, description="Where the outside finds this server; for links that Pombal prints."
+    )
+
+
+class AuthSettings(Section):
+    secret_file: str | None = Field(None, description="The secret that HS256 tokens of others are signed with.")
+    public_key_file: str | None = Field(
+        None, description="The public key (PEM) of RS256 or EdDSA tokens, in place of a secret."
+    )
+    owner_claims: list[Claim] = Field(
+        ["user_id", "sub"], min_length=1, max_length=8, description="The first of these that a token has is its owner."
+    )
+    role_claim: Claim = Field("role", description="The claim that makes an admin, where it is admin or true.")
+    audience: str | None = Field(None, min_length=1, description="What a token's aud must be or hold.")
+    issuer: str | None = Field(None, min_length=1, description="What a token's iss must be.")
+    leeway_s: Annotated[float, Field(ge=0, le=3600)] = Field(30.0, description="How far clocks may be apart.")
+    token_lifetime_s: Seconds = Field(7_776_000.0, description="How long tokens made by token.create live by default.")
 
 
 class MetricsSettings(Section):
@@ -213,6 +232,7 @@ class Settings(Section):
     retention: RetentionSettings = RetentionSettings()
     control: ControlSettings = ControlSettings()
     http: HttpSettings = HttpSettings()
+    auth: AuthSettings = AuthSettings()
     metrics: MetricsSettings = MetricsSettings()
     media: MediaSettings = MediaSettings()
     simulator: SimulatorSettings = SimulatorSettings()

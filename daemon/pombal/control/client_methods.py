@@ -145,6 +145,12 @@ class TypedMethods:
         """One chunk; get_media does it for a whole file."""
         return await self._ask("media.get", r.MediaChunk, sha256=sha256, offset=offset, limit=limit)
 
+    # Tokens
+
+    async def token_create(self, owner: str, **params: Any) -> r.TokenCreated:
+        """params: role, expires_s, sign_in_link."""
+        return await self._ask("token.create", r.TokenCreated, owner=owner, **params)
+
     # The simulator
 
     async def simulator_scan(self, name: str) -> r.Scanned:

@@ -1,4 +1,4 @@
-"""What a reader does not get to see: QR and pairing codes, with which one could link a device."""
+"""What a reader does not get to see: QR and pairing codes, with which one could link a device, and tokens."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ def check_access(method: Method, caller: Caller) -> None:
     """Raises PombalError (forbidden)."""
     if caller.may(method.access):
         return
-    reason = "shows a code to link a device by" if method.access == Access.SECRET else "changes something"
+    reason = "shows a secret" if method.access == Access.SECRET else "changes something"
     raise PombalError(
         Kind.FORBIDDEN, f"{method.name} {reason}, and {caller.name} may only look; [control] admin_group may do more"
     )

@@ -13,7 +13,7 @@ class Role(StrEnum):
 
 
 class Access(StrEnum):
-    """READ changes nothing and shows no secret; SECRET shows a QR or pairing code; WRITE changes something."""
+    """READ changes nothing and shows no secret; SECRET shows a code or a token; WRITE changes something."""
 
     READ = "read"
     SECRET = "secret"  # noqa: S105 - a level, no password

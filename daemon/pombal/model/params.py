@@ -4,7 +4,7 @@ Times are text that the service reads with model.times.parse_time: only it knows
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -191,6 +191,20 @@ class MediaGetParams(Params):
     )
 
 
+# Tokens
+
+
+class TokenCreateParams(Params):
+    """token.create"""
+
+    owner: Label = Field(description="Whose sessions it shows and touches.", examples=["42"])
+    role: Literal["user", "admin"] = Field("user", description="admin: everybody's sessions.")
+    expires_s: Annotated[int, Field(ge=1, le=315_360_000)] | None = Field(
+        None, description="How long it lives; default: [auth] token_lifetime_s."
+    )
+    sign_in_link: bool = Field(False, description="Also make a link that signs a browser in, once, within ten minutes.")
+
+
 # The simulator
 
 
@@ -234,5 +248,5 @@ __all__ = [
     "InjectParams", "LatencyParams", "MarkReadParams", "MediaGetParams", "MediaPutParams", "MessageGetParams",
     "MessageListParams", "MessageRefParams", "NoParams", "PairCodeParams", "Params", "SendParams",
     "SessionCreateParams", "SessionDeleteParams", "SessionListParams", "SessionNameParams", "SessionUpdateParams",
-    "SubscribeParams", "UnsubscribeParams", "parse_params",
+    "SubscribeParams", "TokenCreateParams", "UnsubscribeParams", "parse_params",
 ]  # fmt: skip

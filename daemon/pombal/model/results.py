@@ -240,6 +240,17 @@ class MediaChunk(Result):
     eof: bool
 
 
+# Tokens
+
+
+class TokenCreated(Result):
+    """token.create; ``sign_in_link`` is null where none was asked for."""
+
+    token: str
+    expires_at: Instant
+    sign_in_link: str | None = None
+
+
 # The simulator
 
 

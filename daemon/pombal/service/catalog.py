@@ -59,6 +59,8 @@ def _methods() -> Iterator[Method]:
     yield Method("media.put", p.MediaPutParams, r.MediaPutAnswer, write, "Upload a file, chunk by chunk.")
     yield Method("media.get", p.MediaGetParams, r.MediaChunk, read, "Download a file, chunk by chunk.")
 
+    yield Method("token.create", p.TokenCreateParams, r.TokenCreated, secret, "A token for the HTTP API.")
+
     yield Method("simulator.scan", p.SessionNameParams, r.Scanned, write, "Play the phone that scans the QR code.")
     yield Method("simulator.inject", p.InjectParams, r.Injected, write, "Make inbound messages.")
     yield Method("simulator.fault", p.FaultParams, r.Faulted, write, "Make something go wrong.")

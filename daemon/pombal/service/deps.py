@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pombal.actors.tree import ActorTree
+from pombal.auth.tokens import Tokens
 from pombal.config.reload import LiveSettings, ReloadReport
 from pombal.hub.hub import Hub
 from pombal.model.caller import Caller, Role
@@ -33,7 +34,10 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """``reload`` reads the configuration file again; ``simulator`` is None where it is switched off."""
+    """``reload`` reads the configuration file again; ``simulator`` is None where it is switched off.
+
+    ``http_url``: where the HTTP server listens, None where it does not.
+    """
 
     registry: Registry
     recorder: Recorder
@@ -48,6 +52,8 @@ class Deps:
     started_mono_ms: int
     reload: Callable[[], ReloadReport]
     simulator: Network | None
+    tokens: Tokens
+    http_url: Callable[[], str | None]
 
     def seat(self, name_or_id: str, caller: Caller) -> Seat:
         """A session that is there and that caller may see. Raises PombalError (not_found)."""

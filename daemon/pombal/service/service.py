@@ -20,10 +20,11 @@ from pombal.service.message_methods import MessageMethods
 from pombal.service.sending import Sending
 from pombal.service.session_methods import CheckSettings, SessionMethods
 from pombal.service.simulator_methods import SimulatorMethods
+from pombal.service.token_methods import TokenMethods
 from pombal.service.uploads import MediaMethods
 
 # Not for a user, who sees and touches only their own sessions.
-ABOUT_ALL = "daemon."
+ABOUT_ALL = ("daemon.", "token.")
 
 Handler = Callable[[Any, Caller], Awaitable[BaseModel]]
 
@@ -34,7 +35,7 @@ class PombalService:
     def __init__(self, deps: Deps, check_settings: dict[LinkKind, CheckSettings]) -> None:
         daemon, latency, messages = DaemonMethods(deps), LatencyMethods(deps), MessageMethods(deps)
         sessions, media = SessionMethods(deps, latency, check_settings), MediaMethods(deps)
-        simulator = SimulatorMethods(deps)
+        simulator, tokens = SimulatorMethods(deps), TokenMethods(deps)
         self._events, self._sending = EventMethods(deps), Sending(deps)
         self.handlers: dict[str, Handler] = {
             "daemon.status": daemon.status,
@@ -63,6 +64,7 @@ class PombalService:
             "events.list": self._events.list,
             "media.put": media.put,
             "media.get": media.get,
+            "token.create": tokens.create,
             "simulator.scan": simulator.scan,
             "simulator.inject": simulator.inject,
             "simulator.fault": simulator.fault,
@@ -74,7 +76,7 @@ class PombalService:
         if handler is None:
             raise PombalError(Kind.UNSUPPORTED, f"{method} cannot be called here")
         if caller.role == Role.USER and method.startswith(ABOUT_ALL):
-            raise PombalError(Kind.FORBIDDEN, f"{method} is about everybody's sessions; it takes the role admin")
+            raise PombalError(Kind.FORBIDDEN, f"{method} is about more than your own sessions; it takes the role admin")
         return await handler(params, caller)
 
     async def send(self, params: SendParams, caller: Caller, reply: SendReply) -> None:
