@@ -16,6 +16,7 @@ from pombal.config.reload import LiveSettings, ReloadReport
 from pombal.config.settings import RecorderSettings, Settings, StoreSettings
 from pombal.hub.hub import Hub
 from pombal.link.base import OpenLink
+from pombal.media.files import MediaFiles
 from pombal.model.caller import Caller, Role
 from pombal.model.changes import Change
 from pombal.model.clock import Stamp
@@ -26,7 +27,6 @@ from pombal.model.session import LinkKind, Session, SessionRow
 from pombal.recorder.recorder import Recorder
 from pombal.service.base import SendAnswer
 from pombal.service.deps import Deps, Network
-from pombal.service.media_files import MediaFiles
 from pombal.service.service import PombalService
 from pombal.session.context import SessionContext
 from pombal.session.registry import Registry

@@ -174,7 +174,7 @@ async def test_a_full_disk_is_said_so_and_nothing_is_left_open(
     where = {"begin": "mkstemp", "write": "os.write", "finish": "os.fsync"}[step]
     before = len(os.listdir("/proc/self/fd"))
     with monkeypatch.context() as patched:
-        patched.setattr(f"pombal.service.media_files.{where}", full)
+        patched.setattr(f"pombal.media.files.{where}", full)
         with pytest.raises(PombalError) as refused:
             await put(world, b"a file", sha256=sha256(b"a file"))
     assert refused.value.kind == Kind.UNAVAILABLE

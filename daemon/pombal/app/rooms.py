@@ -19,13 +19,13 @@ from pombal.config.reload import LiveSettings, ReloadReport
 from pombal.hub.hub import Hub
 from pombal.link.base import OpenLink
 from pombal.link.simulator import SimulatedNetwork, validate_settings
+from pombal.media.files import MediaFiles
 from pombal.model.clock import system_clock
 from pombal.model.session import LinkKind, SessionRow
 from pombal.ops.metrics import Metrics
 from pombal.recorder.recorder import Recorder
 from pombal.recorder.writer_thread import ThreadedWriter, WriterThread
 from pombal.service.deps import Deps
-from pombal.service.media_files import MediaFiles
 from pombal.service.service import PombalService
 from pombal.session.context import SessionContext
 from pombal.session.registry import Registry

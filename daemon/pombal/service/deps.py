@@ -9,12 +9,12 @@ from pombal.actors.tree import ActorTree
 from pombal.auth.tokens import Tokens
 from pombal.config.reload import LiveSettings, ReloadReport
 from pombal.hub.hub import Hub
+from pombal.media.files import MediaFiles
 from pombal.model.caller import Caller, Role
 from pombal.model.clock import Clock
 from pombal.model.errors import not_found
 from pombal.model.message import MessageType
 from pombal.recorder.recorder import Recorder
-from pombal.service.media_files import MediaFiles
 from pombal.session.registry import Registry
 from pombal.session.seat import Seat
 from pombal.store.reader import Reader

@@ -6,6 +6,8 @@ from functools import partial
 
 import trio
 
+from pombal.media.files import Upload
+from pombal.media.shelf import disk_refuses
 from pombal.model import params as p
 from pombal.model import results as r
 from pombal.model.caller import Caller
@@ -13,7 +15,6 @@ from pombal.model.changes import PutMedia
 from pombal.model.errors import Kind, PombalError, invalid, not_found
 from pombal.model.ids import new_ulid
 from pombal.service.deps import Deps
-from pombal.service.media_files import Upload
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ class MediaMethods:
         try:
             data, eof = await trio.to_thread.run_sync(read)
         except OSError as error:
-            raise _disk_refuses("read", error) from error
+            raise disk_refuses("read", error) from error
         return r.MediaChunk(data=data, eof=eof)
 
     async def _begin(self, caller: Caller) -> str:
@@ -64,7 +65,7 @@ class MediaMethods:
         try:
             upload = await trio.to_thread.run_sync(self._deps.media.begin)
         except OSError as error:
-            raise _disk_refuses("stored", error) from error
+            raise disk_refuses("stored", error) from error
         finally:
             self._beginning -= 1
         name = new_ulid()
@@ -108,7 +109,7 @@ class MediaMethods:
             await trio.to_thread.run_sync(work)
         except OSError as error:
             await self._drop(name)  # noqa: ASYNC120  # cancelled, nobody waits for the reason
-            raise _disk_refuses("stored", error) from error
+            raise disk_refuses("stored", error) from error
 
     async def _drop(self, name: str) -> None:
         if (unfinished := self._unfinished.pop(name, None)) is not None:
@@ -120,7 +121,3 @@ class MediaMethods:
         for name, unfinished in list(self._unfinished.items()):
             if not unfinished.is_busy and now_s - unfinished.touched_s > timeout_s:
                 await self._drop(name)
-
-
-def _disk_refuses(what: str, error: OSError) -> PombalError:
-    return PombalError(Kind.UNAVAILABLE, f"the file cannot be {what}: {error.strerror}")

@@ -34,6 +34,7 @@ class Upload:
             os.close(descriptor)
 
     def discard(self) -> None:
+        """Remove what was received; of one that has its name by now, nothing is left to remove."""
         self.close()
         self.path.unlink(missing_ok=True)
 
@@ -74,6 +75,13 @@ class MediaFiles:
                 return data, offset + len(data) >= size_bytes
         except FileNotFoundError:
             raise not_found(f"there is no media with sha256 {sha256}") from None
+
+    def size_of(self, sha256: str) -> int | None:
+        """How many bytes the file has; None where it is not here."""
+        try:
+            return self.path_of(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
 
     def sweep(self) -> None:
         """Remove what an earlier life left unfinished."""
