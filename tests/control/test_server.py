@@ -237,6 +237,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "message.send": {"session": "a", "to": "5511999999999", "text": "oi"},
     "message.get": {"id": 1},
     "message.mark_read": {"session": "a", "message_ids": ["m"]},
+    "chat.list": {"session": "a"},
     "message.cancel": {"session": "a", "message_id": "m"},
     "message.resend": {"session": "a", "message_id": "m"},
     "contact.check": {"session": "a", "numbers": ["5511999999999"]},
@@ -248,9 +249,9 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "simulator.fault": {"name": "a", "kind": "crash"},
 }
 READABLE = {
-    "daemon.status", "daemon.actors", "session.get", "session.list", "session.metrics", "message.get", "message.list",
-    "message.high_latency", "contact.check", "latency.stats", "events.subscribe", "events.unsubscribe", "events.list",
-    "media.get",
+    "daemon.status", "daemon.actors", "daemon.internals", "session.figures", "chat.list", "latency.series",
+    "session.get", "session.list", "session.metrics", "message.get", "message.list", "message.high_latency",
+    "contact.check", "latency.stats", "events.subscribe", "events.unsubscribe", "events.list", "media.get",
 }  # fmt: skip
 
 

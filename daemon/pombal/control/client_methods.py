@@ -37,6 +37,9 @@ class TypedMethods:
     ) -> r.ActorPage:
         return await self._ask("daemon.actors", r.ActorPage, kind=kind, limit=limit, cursor=cursor)
 
+    async def daemon_internals(self) -> r.DaemonInternals:
+        return await self._ask("daemon.internals", r.DaemonInternals)
+
     async def daemon_reload(self) -> r.Reloaded:
         return await self._ask("daemon.reload", r.Reloaded)
 
@@ -81,7 +84,15 @@ class TypedMethods:
     async def session_metrics(self, name: str) -> r.SessionMetrics:
         return await self._ask("session.metrics", r.SessionMetrics, name=name)
 
+    async def session_figures(self, **filters: Any) -> r.SessionFiguresList:
+        """filters: sessions, since, until, limit."""
+        return await self._ask("session.figures", r.SessionFiguresList, **filters)
+
     # Messages and contacts
+
+    async def chat_list(self, session: str, **filters: Any) -> r.ChatPage:
+        """filters: search, limit, cursor."""
+        return await self._ask("chat.list", r.ChatPage, session=session, **filters)
 
     async def message_send(self, session: str, to: str, **params: Any) -> Message:
         """params: type, text, media, location, contact, reaction, quoted_message_id, message_id."""
@@ -127,6 +138,11 @@ class TypedMethods:
         return await self._ask(
             "latency.stats", r.LatencyStats, session=session, direction=direction, since=since, until=until
         )
+
+    async def latency_series(
+        self, *, session: str | None = None, since: str = "1h", until: str | None = None
+    ) -> r.LatencySeries:
+        return await self._ask("latency.series", r.LatencySeries, session=session, since=since, until=until)
 
     async def events_list(self, **filters: Any) -> r.EventPage:
         """filters: after, sessions, types, log_id, limit."""

@@ -29,6 +29,7 @@ from pombal.model.params_base import (
     refusing,
 )
 from pombal.model.params_messages import (
+    ChatListParams,
     ContactCheckParams,
     HighLatencyParams,
     MarkReadParams,
@@ -131,6 +132,25 @@ class LatencyParams(Params):
     direction: Direction | None = Field(None, strict=False)
     since: TimeText | None = None
     until: TimeText | None = None
+
+
+class LatencySeriesParams(Params):
+    """latency.series"""
+
+    session: SessionRef | None = None
+    since: TimeText = "1h"
+    until: TimeText | None = None
+
+
+class SessionFiguresParams(Params):
+    """session.figures"""
+
+    sessions: Annotated[list[SessionRef], Field(min_length=1, max_length=500)] | None = Field(
+        None, description="These, in this order; absent: those with the most late messages."
+    )
+    since: TimeText = "1h"
+    until: TimeText | None = None
+    limit: Limit = 50
 
 
 class SubscribeParams(Params):
@@ -244,9 +264,10 @@ class FaultParams(Params):
 
 
 __all__ = [
-    "ActorsParams", "ContactCheckParams", "EventListParams", "FaultKind", "FaultParams", "HighLatencyParams",
-    "InjectParams", "LatencyParams", "MarkReadParams", "MediaGetParams", "MediaPutParams", "MessageGetParams",
-    "MessageListParams", "MessageRefParams", "NoParams", "PairCodeParams", "Params", "SendParams",
-    "SessionCreateParams", "SessionDeleteParams", "SessionListParams", "SessionNameParams", "SessionUpdateParams",
-    "SubscribeParams", "TokenCreateParams", "UnsubscribeParams", "parse_params",
+    "ActorsParams", "ChatListParams", "ContactCheckParams", "EventListParams", "FaultKind", "FaultParams",
+    "HighLatencyParams", "InjectParams", "LatencyParams", "LatencySeriesParams", "MarkReadParams", "MediaGetParams",
+    "MediaPutParams", "MessageGetParams", "MessageListParams", "MessageRefParams", "NoParams", "PairCodeParams",
+    "Params", "SendParams", "SessionCreateParams", "SessionDeleteParams", "SessionFiguresParams", "SessionListParams",
+    "SessionNameParams", "SessionUpdateParams", "SubscribeParams", "TokenCreateParams", "UnsubscribeParams",
+    "parse_params",
 ]  # fmt: skip

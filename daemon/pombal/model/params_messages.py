@@ -110,6 +110,17 @@ class HighLatencyParams(MessageListParams):
     )
 
 
+class ChatListParams(Params):
+    """chat.list"""
+
+    session: SessionRef
+    search: Annotated[str, Field(max_length=256)] | None = Field(
+        None, description="Prefixes of words, all of them, in the contact's number and name."
+    )
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
 class MarkReadParams(Params):
     """message.mark_read"""
 

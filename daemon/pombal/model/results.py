@@ -54,6 +54,38 @@ class DaemonStatus(Result):
     last_event_seq: int
 
 
+class CommitFacts(Result):
+    """One transaction: when it was done, how many changes it carried, how long it took."""
+
+    at: Instant
+    changes: int
+    seconds: float
+
+
+class RecorderInternals(Result):
+    """``unavailable``: why nothing can be recorded now; ``commits``: the newest ones, oldest first."""
+
+    queue_depth: int
+    queue_capacity: int
+    unavailable: str | None
+    commits: list[CommitFacts]
+
+
+class SubscriberFacts(Result):
+    """Who listens to events over one transport, and how many events the slowest of them is behind."""
+
+    transport: str
+    count: int
+    lag_events: int
+
+
+class DaemonInternals(Result):
+    """daemon.internals"""
+
+    recorder: RecorderInternals
+    subscribers: list[SubscriberFacts]
+
+
 class ActorFacts(Result):
     """One actor of the supervision tree; ``last_crash`` is the exception in a line."""
 
@@ -158,7 +190,83 @@ class SessionMetrics(Result):
     latency: LatencyStats
 
 
+class LatencyPoint(Result):
+    """One step of latency.series, from ``at`` on."""
+
+    at: Instant
+    outbound_messages: int
+    inbound_messages: int
+    measured_messages: int
+    high_latency_count: int
+    percentiles: LatencyPercentiles
+
+
+class LatencyBar(Result):
+    """How many took at most ``up_to_ms`` and longer than the bar before; null: all that were slower still."""
+
+    up_to_ms: int | None
+    count: int
+
+
+class LatencyDistribution(Result):
+    to_sent: list[LatencyBar]
+    to_delivered: list[LatencyBar]
+    to_read: list[LatencyBar]
+    inbound: list[LatencyBar]
+
+
+class LatencySeries(Result):
+    """latency.series; the range is widened to whole steps, and a step without messages is not listed."""
+
+    since: Instant
+    until: Instant
+    step_seconds: int
+    acceptable_ms: int
+    results: list[LatencyPoint]
+    distribution: LatencyDistribution
+
+
+class SessionFigures(Result):
+    """One session in session.figures; ``acceptable_rate`` is null where nothing was measured."""
+
+    session: str
+    session_id: str
+    outbox_depth: int
+    outbound_messages: int
+    inbound_messages: int
+    measured_messages: int
+    high_latency_count: int
+    acceptable_rate: float | None
+    percentiles: LatencyPercentiles
+
+
+class SessionFiguresList(Result):
+    """session.figures"""
+
+    since: Instant
+    until: Instant
+    results: list[SessionFigures]
+
+
 # Messages
+
+
+class Chat(Result):
+    """One conversation of a session; name and number are those of whoever wrote last at the other end."""
+
+    chat_id: str
+    contact_name: str | None
+    contact_number: str | None
+    unread_count: int
+    last_message: Message
+
+
+class ChatPage(Result):
+    """chat.list"""
+
+    results: list[Chat]
+    next: str | None
+    last_seq: int
 
 
 class MessagePage(Result):

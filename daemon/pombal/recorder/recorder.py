@@ -7,6 +7,7 @@ itself under load, and a lone message is committed at once.
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
@@ -15,6 +16,7 @@ import trio
 from pombal.actors.backoff import Backoff
 from pombal.config.settings import RecorderSettings
 from pombal.model.changes import Change
+from pombal.model.clock import system_clock
 from pombal.model.errors import Kind, PombalError
 from pombal.recorder.intray import InTray
 from pombal.recorder.submission import Answered, Submission
@@ -38,6 +40,15 @@ class RecorderClosed(PombalError):
         super().__init__(Kind.SHUTTING_DOWN, "the daemon is shutting down")
 
 
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A transaction that is on disk: when it was done (epoch ms), how many changes it carried, how long it took."""
+
+    at_ms: int
+    changes: int
+    seconds: float
+
+
 class Recorder:
     """Takes changes in, in order; has them committed; then tells listeners, then whoever submitted them.
 
@@ -52,7 +63,7 @@ class Recorder:
         self._tray = InTray(settings.queue_capacity)
         self._in_hand: list[Submission] = []
         self._is_closed = False
-        self._commit_seconds: deque[float] = deque(maxlen=512)
+        self.commits: deque[Commit] = deque(maxlen=512)
         self.unavailable: str | None = None
 
     @property
@@ -72,7 +83,7 @@ class Recorder:
     @property
     def commit_seconds_p99(self) -> float | None:
         """Of the last 512 commits."""
-        ordered = sorted(self._commit_seconds)
+        ordered = sorted(commit.seconds for commit in self.commits)
         return ordered[int(len(ordered) * 0.99)] if ordered else None
 
     def refuse_while_unavailable(self) -> None:
@@ -174,7 +185,7 @@ class Recorder:
                 held.answers.append(answer)
         finished = [held for held in self._in_hand if not held.rest]
         self._in_hand = [held for held in self._in_hand if held.rest]
-        self._commit_seconds.append(report.seconds)
+        self.commits.append(Commit(system_clock().wall_ms, len(report.answers), report.seconds))
         try:
             self._on_commit(report)
         finally:  # who submitted must hear of it even when a listener crashes

@@ -27,6 +27,7 @@ def _methods() -> Iterator[Method]:
     read, secret, write = Access.READ, Access.SECRET, Access.WRITE
     yield Method("daemon.status", p.NoParams, r.DaemonStatus, read, "How the daemon is.")
     yield Method("daemon.actors", p.ActorsParams, r.ActorPage, read, "The supervision tree, one actor a row.")
+    yield Method("daemon.internals", p.NoParams, r.DaemonInternals, read, "The recorder's commits, and who listens.")
     yield Method("daemon.reload", p.NoParams, r.Reloaded, write, "Read the configuration file again.")
 
     yield Method("session.create", p.SessionCreateParams, Session, write, "Create a session, and start it.")
@@ -41,7 +42,11 @@ def _methods() -> Iterator[Method]:
     yield Method("session.qr", p.SessionNameParams, r.LinkCode, secret, "The QR code to scan now.")
     yield Method("session.pair_code", p.PairCodeParams, r.LinkCode, secret, "A code to link without a camera.")
     yield Method("session.metrics", p.SessionNameParams, r.SessionMetrics, read, "Counters and latency of a session.")
+    yield Method(
+        "session.figures", p.SessionFiguresParams, r.SessionFiguresList, read, "Rates, queues and latency by session."
+    )
 
+    yield Method("chat.list", p.ChatListParams, r.ChatPage, read, "The conversations of a session, newest first.")
     yield Method("message.send", p.SendParams, Message, write, "Queue a message; answered once it is committed.")
     yield Method("message.get", p.MessageGetParams, Message, read, "One message.")
     yield Method("message.list", p.MessageListParams, r.MessagePage, read, "Messages, filtered, newest first.")
@@ -52,6 +57,7 @@ def _methods() -> Iterator[Method]:
     yield Method("contact.check", p.ContactCheckParams, r.ContactsChecked, read, "Which numbers are on WhatsApp.")
 
     yield Method("latency.stats", p.LatencyParams, r.LatencyStats, read, "Latency statistics, from rollups.")
+    yield Method("latency.series", p.LatencySeriesParams, r.LatencySeries, read, "Latency over time, and its spread.")
     yield Method("events.subscribe", p.SubscribeParams, r.Subscribed, read, "Be notified of events.")
     yield Method("events.unsubscribe", p.UnsubscribeParams, r.Nothing, read, "End a subscription.")
     yield Method("events.list", p.EventListParams, r.EventPage, read, "Events of the log.")

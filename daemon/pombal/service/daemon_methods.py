@@ -58,6 +58,24 @@ class DaemonMethods:
         page, cursor = split(found, params.limit, lambda info: f"{info.kind}/{info.name}")
         return r.ActorPage(results=[_facts(info) for info in page], next=cursor)
 
+    async def internals(self, params: p.NoParams, caller: Caller) -> r.DaemonInternals:
+        recorder, listeners = self._deps.recorder, self._deps.hub.subscribers()
+        return r.DaemonInternals(
+            recorder=r.RecorderInternals(
+                queue_depth=recorder.queue_depth,
+                queue_capacity=recorder.capacity,
+                unavailable=recorder.unavailable,
+                commits=[
+                    r.CommitFacts(at=commit.at_ms, changes=commit.changes, seconds=commit.seconds)
+                    for commit in recorder.commits
+                ],
+            ),
+            subscribers=[
+                r.SubscriberFacts(transport=transport, count=count, lag_events=lag)
+                for transport, (count, lag) in sorted(listeners.items())
+            ],
+        )
+
     async def reload(self, params: p.NoParams, caller: Caller) -> r.Reloaded:
         try:
             report = self._deps.reload()

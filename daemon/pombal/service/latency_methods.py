@@ -1,6 +1,7 @@
 """latency.stats"""
 
 import sqlite3
+from collections.abc import Callable
 
 from pombal.model import params as p
 from pombal.model import results as r
@@ -10,7 +11,10 @@ from pombal.model.message import Direction
 from pombal.model.times import parse_time
 from pombal.service.deps import Deps
 from pombal.service.scope import visible_sessions
+from pombal.store.latency_series import EDGES_MS, Figures, Series, latency_series
 from pombal.store.latency_stats import LatencyStats, Sums, latency_stats
+
+HISTOGRAMS = (Measure.TO_SENT, Measure.TO_DELIVERED, Measure.TO_READ, Measure.INBOUND)
 
 
 class LatencyMethods:
@@ -30,13 +34,52 @@ class LatencyMethods:
         found = await self._deps.reader.run(query)
         return _shown(found, self._deps.live.current.latency.acceptable_ms)
 
+    async def series(self, params: p.LatencySeriesParams, caller: Caller) -> r.LatencySeries:
+        now_ms = self._deps.clock().wall_ms
+        since_ms = parse_time(params.since, now_ms)
+        until_ms = now_ms + 1 if params.until is None else parse_time(params.until, now_ms)
+
+        def query(connection: sqlite3.Connection) -> Series:
+            keys = visible_sessions(connection, params.session, caller)
+            return latency_series(connection, keys, since_ms, max(since_ms, until_ms), now_ms)
+
+        found = await self._deps.reader.run(query)
+        bars = {measure.value: _bars(found.whole.distribution(measure)) for measure in HISTOGRAMS}
+        return r.LatencySeries(
+            since=found.since_ms,
+            until=found.until_ms,
+            step_seconds=found.step_s,
+            acceptable_ms=self._deps.live.current.latency.acceptable_ms,
+            results=[_point(at, figures) for at, figures in sorted(found.steps.items())],
+            distribution=r.LatencyDistribution(**bars),
+        )
+
+
+def _point(at: int, figures: Figures) -> r.LatencyPoint:
+    out, inbound = figures.sums[Measure.OUTBOUND], figures.sums[Measure.INBOUND]
+    return r.LatencyPoint(
+        at=at,
+        outbound_messages=out.messages,
+        inbound_messages=inbound.messages,
+        measured_messages=out.measured + inbound.measured,
+        high_latency_count=out.late + inbound.late,
+        percentiles=shown_percentiles(figures.percentiles),
+    )
+
+
+def _bars(counts: list[int]) -> list[r.LatencyBar]:
+    return [r.LatencyBar(up_to_ms=edge, count=count) for edge, count in zip((*EDGES_MS, None), counts, strict=True)]
+
+
+def shown_percentiles(percentiles: Callable[[Measure], dict[str, float | None]]) -> r.LatencyPercentiles:
+    return r.LatencyPercentiles(**{each.value: r.Percentiles(**percentiles(each)) for each in HISTOGRAMS})
+
 
 def _shown(found: LatencyStats, acceptable_ms: int) -> r.LatencyStats:
     nothing = Sums()
     outbound = found.sums.get(Measure.OUTBOUND, nothing)
     inbound = found.sums.get(Measure.INBOUND, nothing)
     measured, late = outbound.measured + inbound.measured, outbound.late + inbound.late
-    histograms = (Measure.TO_SENT, Measure.TO_DELIVERED, Measure.TO_READ, Measure.INBOUND)
     return r.LatencyStats(
         since=found.since_ms,
         until=found.until_ms,
@@ -52,7 +95,7 @@ def _shown(found: LatencyStats, acceptable_ms: int) -> r.LatencyStats:
         percentiles=r.LatencyPercentiles(
             **{
                 measure.value: r.Percentiles(**found.percentiles[measure])
-                for measure in histograms
+                for measure in HISTOGRAMS
                 if measure in found.percentiles
             }
         ),

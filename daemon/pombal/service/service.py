@@ -12,9 +12,11 @@ from pombal.model.errors import Kind, PombalError
 from pombal.model.params import SendParams
 from pombal.model.session import LinkKind
 from pombal.service.base import SendReply
+from pombal.service.chat_methods import ChatMethods
 from pombal.service.daemon_methods import DaemonMethods
 from pombal.service.deps import Deps
 from pombal.service.event_methods import EventMethods
+from pombal.service.figure_methods import FigureMethods
 from pombal.service.latency_methods import LatencyMethods
 from pombal.service.message_methods import MessageMethods
 from pombal.service.sending import Sending
@@ -40,6 +42,7 @@ class PombalService:
         self.handlers: dict[str, Handler] = {
             "daemon.status": daemon.status,
             "daemon.actors": daemon.actors,
+            "daemon.internals": daemon.internals,
             "daemon.reload": daemon.reload,
             "session.create": sessions.create,
             "session.update": sessions.update,
@@ -53,6 +56,8 @@ class PombalService:
             "session.qr": sessions.qr,
             "session.pair_code": sessions.pair_code,
             "session.metrics": sessions.metrics,
+            "session.figures": FigureMethods(deps).sessions,
+            "chat.list": ChatMethods(deps).list,
             "message.get": messages.get,
             "message.list": messages.list,
             "message.high_latency": messages.high_latency,
@@ -61,6 +66,7 @@ class PombalService:
             "message.resend": messages.resend,
             "contact.check": messages.check_contacts,
             "latency.stats": latency.stats,
+            "latency.series": latency.series,
             "events.list": self._events.list,
             "media.put": media.put,
             "media.get": media.get,

@@ -97,6 +97,23 @@ def content_hashes(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"{count} sent messages have no content hash: whether a send is repeated cannot be told"
 
 
+def chats(connection: sqlite3.Connection) -> Iterator[str]:
+    """Hold the list of chats, which triggers keep, against the messages."""
+    sql = """
+        WITH counted AS (
+            SELECT session_key, chat_id, max(id) AS last_message, max(iif(direction = 'inbound', id, NULL)) AS inbound,
+                sum(direction = 'inbound' AND origin = 'api' AND status <> 'read') AS unread
+            FROM messages GROUP BY session_key, chat_id
+        ), wrong AS (
+            SELECT * FROM (SELECT * FROM counted EXCEPT SELECT * FROM chats)
+            UNION SELECT * FROM (SELECT * FROM chats EXCEPT SELECT * FROM counted)
+        ) SELECT count(DISTINCT session_key || '/' || chat_id) FROM wrong
+    """
+    (count,) = connection.execute(sql).fetchone()
+    if count:
+        yield f"{count} chats are not listed as their messages say"
+
+
 def search_index(connection: sqlite3.Connection) -> Iterator[str]:
     """Hold the full-text index against the texts.
 
@@ -134,5 +151,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("counters of sessions", counters),
     ("content hashes", content_hashes),
     ("latency rollups", rollups_add_up),
+    ("chats", chats),
     ("full-text index", search_index),
 )

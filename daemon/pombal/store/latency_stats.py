@@ -100,7 +100,7 @@ def latency_stats(
         since,
         until,
         sums,
-        {measure: _percentiles(buckets[measure], sums[measure].max_ms) for measure in measures},
+        {measure: percentiles_of(buckets[measure], sums[measure].max_ms) for measure in measures},
     )
 
 
@@ -157,7 +157,7 @@ def _add_buckets(
             known[bucket] += count
 
 
-def _percentiles(buckets: dict[int, int], max_ms: int) -> dict[str, float | None]:
+def percentiles_of(buckets: dict[int, int], max_ms: int) -> dict[str, float | None]:
     pairs = list(buckets.items())
     shown = {name: percentile(pairs, fraction, max_ms) for name, fraction in PERCENTILES.items()}
     return shown | {"max": float(max_ms) if pairs else None}
