@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -14,6 +15,12 @@ PACKAGES = {
     "systemd-tmpfiles": "systemd",
     "mount": "mount",
 }
+
+
+def pytest_sessionstart() -> None:
+    """A shell starts its background jobs with SIGINT ignored, and so would every daemon that a test starts be deaf."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

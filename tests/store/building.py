@@ -1,9 +1,11 @@
 """What the tests of the store build with: a clock one can turn, a database in a file, and changes with few words."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pombal.config.settings import RecorderSettings, StoreSettings
@@ -54,6 +56,17 @@ class Store:
         recorder = RecorderSettings(busy_timeout_ms=self.busy_timeout_ms)
         self.connection = open_writer(self.path, recorder, StoreSettings())
         self.writer = Writer(self.connection, self.clock, ACCEPTABLE_MS)
+
+    @classmethod
+    @contextmanager
+    def temporary(cls) -> Iterator["Store"]:
+        """For one example of a property."""
+        with TemporaryDirectory() as directory:
+            store = cls(Path(directory) / "pombal.db")
+            try:
+                yield store
+            finally:
+                store.close()
 
     def close(self) -> None:
         self.connection.close()

@@ -137,11 +137,12 @@ class Model:
 
     def edit(self, at: Stamp, session: int, name: str, chat: str, text: str) -> tuple[Change, Any]:
         known = self.received.get((session, name, chat))
-        if known:
-            known.text = text
-            self.events += 1
         change = changes.EditMessage(at=at, session_key=session, chat_id=chat, link_id=name, text=text)
-        return change, known and known.id
+        if known is None or known.text == text:
+            return change, None
+        known.text = text
+        self.events += 1
+        return change, known.id
 
     def revoke(self, at: Stamp, session: int, name: str, chat: str) -> tuple[Change, Any]:
         known = self.received.get((session, name, chat))

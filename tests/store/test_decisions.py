@@ -147,7 +147,7 @@ def test_the_log_holds_no_text(store: Store) -> None:
         receive(store.clock(), session.key, "x", "segredo", contact_name="segredo"),
         reach(store.clock(), session.key, "a", MessageStatus.FAILED, error_kind="refused", error_detail="why"),
         changes.EditMessage(at=store.clock(), session_key=session.key, chat_id="5511888888888@s.whatsapp.net",
-                            link_id="x", text="segredo"),
+                            link_id="x", text="segredo mais"),
     )  # fmt: skip
     assert store.one("SELECT count(*) FROM events") == 5
     assert store.one("SELECT count(*) FROM events WHERE data LIKE '%segredo%'") == 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pombal.model.clock import Stamp
+from pombal.model.contact import Contact
 from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
 from pombal.model.session import LinkKind
 from pombal.model.session_state import SessionState
@@ -121,7 +122,11 @@ class Queued:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordMessage(Change):
-    """→ MessageRow, or None where it is recorded already. What a link brought: inbound, or from the phone itself."""
+    """→ MessageRow, or None where it is recorded already. What a link brought: inbound, or from the phone itself.
+
+    chat_id and participant are as the link gave them, by number or by LID; canonical_id is the contact's address by
+    number, where that is known. One that could not be read before is filled in, and answered with.
+    """
 
     session_key: int
     message_id: str
@@ -135,10 +140,23 @@ class RecordMessage(Change):
     contact_number: str | None = None
     contact_lid: str | None = None
     contact_name: str | None = None
+    canonical_id: str | None = None
     text: str | None = None
     content: dict[str, Any] | None = None
     quoted_link_id: str | None = None
     offline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnContacts(Change):
+    """→ list[MessageRow]: of the messages named, those that still wait, now with their recipients' canonical ids.
+
+    contacts: what WhatsApp says of numbers that exist. message_ids: queued messages to these people.
+    """
+
+    session_key: int
+    contacts: tuple[Contact, ...]
+    message_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,7 @@ class MessageRow:
 
     ``content`` holds what is neither text nor the same for every type: media, location, contact, reaction.
     ``happened_at`` is what `since` and `until` compare: queued_at for outbound, WhatsApp's sent_at for inbound.
+    ``is_resolved``: chat_id is WhatsApp's own id of the recipient, and not made from the number alone.
     """
 
     id: int
@@ -90,6 +91,7 @@ class MessageRow:
     total_latency_ms: int | None = None
     is_latency_acceptable: bool | None = None
     content_hash: str | None = None
+    is_resolved: bool = False
 
     @property
     def is_measured(self) -> bool:
@@ -167,7 +169,7 @@ def between_ms(earlier: int | None, later: int | None) -> int | None:
 def stages_of(row: MessageRow) -> Stages:
     """The stages of a row's direction; each null while one of its two stamps is unknown, or latencies do not count."""
     if row.direction == Direction.INBOUND:
-        if not row.is_measured:
+        if not row.is_measured or row.total_latency_ms is None:  # history, or what could not be read
             return {"link_ms": None, "record_ms": None}
         in_flight_ms = between_ms(row.sent_at, row.received_at)
         return {

@@ -41,6 +41,20 @@ def parse_number(text: str) -> str:
     return digits
 
 
+def is_e164(digits: str) -> bool:
+    return digits.isascii() and _E164.fullmatch(digits) is not None
+
+
+def server_of(address: str) -> str:
+    """'s.whatsapp.net', 'lid', 'g.us' …; empty for what is no address."""
+    return address.partition("@")[2]
+
+
+def is_person(address: str) -> bool:
+    """Whether one person is behind an address, by number or by LID; groups, channels and lists are many."""
+    return server_of(address) in (USER_SERVER, LID_SERVER)
+
+
 def with_ninth_digit(number: str) -> str:
     """The one spelling we record: Brazilian mobiles with their ninth digit, every other number as it is."""
     if short := _BRAZIL_SHORT_MOBILE.fullmatch(number):

@@ -14,7 +14,7 @@ from pombal.model.changes import Change
 from pombal.model.clock import Stamp
 from pombal.model.ids import new_ulid
 from pombal.model.message import MessageStatus
-from pombal.model.phone import number_of, with_ninth_digit
+from pombal.model.phone import USER_SERVER, is_e164, is_person, number_of, server_of, with_ninth_digit
 from pombal.model.text import TEXT_MAX_CHARACTERS, storable
 from pombal.model.times import LATEST_MS
 
@@ -86,8 +86,9 @@ def _raw(event: base.LinkEvent) -> str:
 
 
 def _message(event: base.IncomingMessage, session_key: int, at: Stamp) -> changes.RecordMessage:
-    chat_id, participant = storable(event.chat_id), storable(event.participant)
-    number = _optional(event.contact_number) or number_of(participant or chat_id)
+    chat_id, number = storable(event.chat_id), _optional(event.contact_number)
+    participant = "" if is_person(chat_id) else storable(event.participant)  # in a private chat it says nothing more
+    address = participant or chat_id
     return changes.RecordMessage(
         at=at,
         session_key=session_key,
@@ -99,7 +100,8 @@ def _message(event: base.IncomingMessage, session_key: int, at: Stamp) -> change
         chat_id=chat_id,
         sent_at_ms=min(max(0, event.timestamp_s * 1000), LATEST_MS),
         participant=participant,
-        contact_number=with_ninth_digit(number) if number else None,
+        contact_number=with_ninth_digit(number) if number else number_of(address),
+        canonical_id=_canonical_id(address, number),
         contact_lid=_optional(event.contact_lid),
         contact_name=_optional(event.contact_name),
         text=_text(event.text),
@@ -107,6 +109,13 @@ def _message(event: base.IncomingMessage, session_key: int, at: Stamp) -> change
         quoted_link_id=_optional(event.quoted_link_id),
         offline=event.offline,
     )
+
+
+def _canonical_id(address: str, number: str | None) -> str | None:
+    """The contact's address by number, in WhatsApp's own spelling: Brazil's older accounts lack the ninth digit."""
+    if server_of(address) == USER_SERVER:
+        return address
+    return f"{number}@{USER_SERVER}" if number is not None and is_e164(number) else None
 
 
 def _text(text: str | None) -> str | None:

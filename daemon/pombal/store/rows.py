@@ -60,6 +60,7 @@ def message_row(values: list[Any]) -> MessageRow:
     row.status = MessageStatus(row.status)
     row.offline = bool(row.offline)
     row.overdue = bool(row.overdue)
+    row.is_resolved = bool(row.is_resolved)
     if row.is_latency_acceptable is not None:
         row.is_latency_acceptable = bool(row.is_latency_acceptable)
     if row.content is not None:

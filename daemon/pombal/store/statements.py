@@ -1,8 +1,9 @@
 """The hot statements: each takes or gives a whole batch in one step (rows.py says why)."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
+from pombal.model.contact import Contact
 from pombal.model.events import EventRow
 from pombal.model.message import MessageRow
 from pombal.model.session import SessionRow
@@ -26,7 +27,11 @@ _PROGRESS = (
     "status", "error_kind", "error_detail", "overdue", "queued_at", "dispatched_at", "sent_at", "delivered_at",
     "read_at", "failed_at", "total_latency_ms", "is_latency_acceptable",
 )  # fmt: skip
-_REWRITTEN = ("text_content", "chat_id", "contact_number", "contact_lid", "contact_name", "happened_at")
+_REWRITTEN = (
+    "message_type", "text_content", "content", "quoted_message_id", "chat_id", "contact_number", "contact_lid",
+    "contact_name", "happened_at", "is_resolved",
+)  # fmt: skip
+_CONTACT = ("session_key", "number", "canonical_id", "lid", "name")
 _SESSION = tuple(column for column in SESSION_COLUMNS if column not in ("key", "id", "created_at"))
 
 
@@ -59,6 +64,18 @@ _SESSIONS_BY_KEY = f"""
 _KNOWN_MEDIA = """
     SELECT json_group_array(json_array(m.sha256, m.size_bytes)) FROM json_each(?) AS wanted
     CROSS JOIN media AS m ON m.sha256 = wanted.value
+"""
+_CONTACTS_BY_NUMBER = f"""
+    SELECT json_group_array({json_row(_CONTACT, "c")}) FROM json_each(?) AS wanted CROSS JOIN contacts AS c
+    ON c.session_key = wanted.value->>0 AND c.number = wanted.value->>1
+"""
+_CONTACTS_BY_LID = f"""
+    SELECT json_group_array({json_row(_CONTACT, "c")}) FROM json_each(?) AS wanted CROSS JOIN contacts AS c
+    ON c.session_key = wanted.value->>0 AND c.lid = wanted.value->>1
+"""
+_PUT_CONTACTS = f"""
+    {_insert_into("contacts", _CONTACT)} WHERE true ON CONFLICT (session_key, number)
+    DO UPDATE SET canonical_id = excluded.canonical_id, lid = excluded.lid, name = excluded.name
 """
 _INSERT_MESSAGES = _insert_into("messages", MESSAGE_COLUMNS)
 _INSERT_EVENTS = _insert_into("events", EVENT_COLUMNS)
@@ -113,8 +130,36 @@ def update_progress(connection: sqlite3.Connection, rows: Collection[MessageRow]
 
 def update_rewritten(connection: sqlite3.Connection, rows: Collection[MessageRow]) -> None:
     if rows:
-        values = ([row.id, *(getattr(row, column) for column in _REWRITTEN)] for row in rows)
+        places = [0, *(MESSAGE_COLUMNS.index(column) for column in _REWRITTEN)]
+        values = ([everything[place] for place in places] for everything in map(message_values, rows))
         connection.execute(_UPDATE_REWRITTEN, [packed(values)])
+
+
+ContactKey = tuple[int, str]
+"""A session, and a number or a LID."""
+
+
+def contacts_by_number(connection: sqlite3.Connection, keys: Collection[ContactKey]) -> dict[ContactKey, Contact]:
+    """By session and number; only those that are known."""
+    return _contacts(connection, _CONTACTS_BY_NUMBER, keys)
+
+
+def contacts_by_lid(connection: sqlite3.Connection, keys: Collection[ContactKey]) -> dict[ContactKey, Contact]:
+    """By session and number, of those behind these LIDs."""
+    return _contacts(connection, _CONTACTS_BY_LID, keys)
+
+
+def _contacts(connection: sqlite3.Connection, sql: str, keys: Collection[ContactKey]) -> dict[ContactKey, Contact]:
+    if not keys:
+        return {}
+    found = unpacked(connection, sql, [packed(keys)])
+    return {(session_key, number): Contact(number, *rest) for session_key, number, *rest in found}
+
+
+def put_contacts(connection: sqlite3.Connection, contacts: Mapping[ContactKey, Contact]) -> None:
+    if contacts:
+        values = ([key[0], who.number, who.canonical_id, who.lid, who.name] for key, who in contacts.items())
+        connection.execute(_PUT_CONTACTS, [packed(values)])
 
 
 def insert_session(connection: sqlite3.Connection, row: SessionRow) -> None:

@@ -5,16 +5,18 @@ one transaction is read once and written once. Nothing reaches SQLite before ``f
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pombal.model.clock import Clock, ClockHistory, Stamp
+from pombal.model.contact import Contact
 from pombal.model.events import EventRow, EventType
 from pombal.model.message import Direction, MessageRow
 from pombal.model.session import SessionRow
 from pombal.store import statements
 from pombal.store.rollups import RollupDeltas
+from pombal.store.statements import ContactKey
 
 LinkKey = tuple[int, str]
 IdKey = tuple[int, str, str]
@@ -47,11 +49,14 @@ class Workspace:
     sessions: dict[int, SessionRow]  # outlives the transaction: only the writer changes sessions
     messages: dict[int, MessageRow] = field(default_factory=dict)
     media: dict[str, int] = field(default_factory=dict)
+    contacts: dict[ContactKey, Contact] = field(default_factory=dict)
     events: list[Written] = field(default_factory=list)
     completed: list[tuple[SessionRow, MessageRow | None, MessageRow]] = field(default_factory=list)
     rejected: int = 0
     _by_link: dict[LinkKey, list[int]] = field(default_factory=dict)
     _by_id: dict[IdKey, int] = field(default_factory=dict)
+    _number_of_lid: dict[ContactKey, str] = field(default_factory=dict)
+    _learnt_contacts: dict[ContactKey, Contact] = field(default_factory=dict)
     _new: set[int] = field(default_factory=set)
     _progressed: set[int] = field(default_factory=set)
     _rewritten: set[int] = field(default_factory=set)
@@ -63,17 +68,21 @@ class Workspace:
 
     def load(
         self,
-        session_keys: Iterable[int],
-        message_rows: Iterable[int],
-        link_keys: Iterable[LinkKey],
-        id_keys: Iterable[IdKey],
-        media: Iterable[str],
+        session_keys: Iterable[int] = (),
+        message_rows: Iterable[int] = (),
+        link_keys: Iterable[LinkKey] = (),
+        id_keys: Iterable[IdKey] = (),
+        media: Iterable[str] = (),
+        numbers: Iterable[ContactKey] = (),
+        lids: Iterable[ContactKey] = (),
     ) -> None:
         """Read everything that the changes of this transaction will ask for, in one statement a kind."""
         self.load_sessions({key for key in session_keys if key not in self.sessions})
         self._hold(statements.messages_by_row(self.connection, set(message_rows) - self.messages.keys()))
         self._hold(statements.messages_by_link(self.connection, set(link_keys)))
         self._hold(statements.messages_by_message_id(self.connection, set(id_keys)))
+        self._hold_contacts(statements.contacts_by_number(self.connection, set(numbers)))
+        self._hold_contacts(statements.contacts_by_lid(self.connection, set(lids)))
         self.media |= statements.known_media(self.connection, set(media))
         self.load_sessions({row.session_key for row in self.messages.values()} - self.sessions.keys())
 
@@ -90,6 +99,21 @@ class Workspace:
         self.messages[row.id] = row
         self._by_link.setdefault((row.session_key, row.link_id), []).append(row.id)
         self._by_id[row.session_key, row.message_id, row.direction] = row.id
+
+    def _hold_contacts(self, contacts: Mapping[ContactKey, Contact]) -> None:
+        for key, contact in contacts.items():
+            self._index_contact(key, self.contacts.setdefault(key, contact))
+
+    def _index_contact(self, key: ContactKey, contact: Contact) -> None:
+        self.contacts[key] = contact
+        if contact.lid is not None:
+            self._number_of_lid[key[0], contact.lid] = contact.number
+
+    def contact(self, session_key: int, number: str | None, lid: str | None) -> Contact | None:
+        """Whom a session knows by this number or, failing that, by this LID."""
+        if number is None and lid is not None:
+            number = self._number_of_lid.get((session_key, lid))
+        return None if number is None else self.contacts.get((session_key, number))
 
     def session(self, key: int) -> SessionRow:
         return self.sessions[key]
@@ -122,6 +146,18 @@ class Workspace:
         self.messages[after.id] = after
         self._rewritten.add(after.id)
 
+    def put_contact(self, session_key: int, contact: Contact) -> None:
+        """A person became known, or better known. A LID that was another number's has moved to this one."""
+        if contact.lid is not None:
+            before = self.contact(session_key, None, contact.lid)
+            if before is not None and before.number != contact.number:
+                self._keep_contact((session_key, before.number), replace(before, lid=None))
+        self._keep_contact((session_key, contact.number), contact)
+
+    def _keep_contact(self, key: ContactKey, contact: Contact) -> None:
+        self._index_contact(key, contact)
+        self._learnt_contacts[key] = contact
+
     def requeue(self, before: MessageRow, after: MessageRow) -> None:
         """A message starts again: it counts at the minute of its new queueing."""
         self._rollups.message(before, -1)
@@ -142,6 +178,12 @@ class Workspace:
         for row in (self.messages.pop(row_id) for row_id in ids if row_id in self.messages):
             self._by_link[row.session_key, row.link_id].remove(row.id)
             del self._by_id[row.session_key, row.message_id, row.direction]
+
+    def forget_contacts(self, session_key: int) -> None:
+        """A session was deleted; whom it knew by which ids serves nobody any more."""
+        self.flush()
+        self.connection.execute("DELETE FROM contacts WHERE session_key = ?", [session_key])
+        self.contacts = {key: contact for key, contact in self.contacts.items() if key[0] != session_key}
 
     def shown(self, session: SessionRow) -> SessionRow:
         """A copy to answer with: the row itself goes on changing."""
@@ -175,9 +217,10 @@ class Workspace:
         statements.update_rewritten(self.connection, [rows[i] for i in self._rewritten - self._new])
         statements.update_sessions(self.connection, [self.sessions[key] for key in self._dirty_sessions])
         statements.insert_events(self.connection, self._unwritten_events)
+        statements.put_contacts(self.connection, self._learnt_contacts)
         self._rollups.write(self.connection)
         self._new, self._progressed, self._rewritten, self._dirty_sessions = set(), set(), set(), set()
-        self._unwritten_events, self._rollups = [], RollupDeltas()
+        self._unwritten_events, self._rollups, self._learnt_contacts = [], RollupDeltas(), {}
 
     def _learn(self, before: MessageRow | None, after: MessageRow) -> None:
         self._rollups.learnt(before, after)

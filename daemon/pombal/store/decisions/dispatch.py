@@ -6,7 +6,8 @@ from typing import Any
 from pombal.model import changes
 from pombal.model.changes import Change
 from pombal.model.message import Direction
-from pombal.store.decisions import housekeeping, inbound, outbound, sessions
+from pombal.model.phone import LID_SERVER, number_of, server_of
+from pombal.store.decisions import housekeeping, inbound, outbound, people, sessions
 from pombal.store.workspace import Workspace
 
 DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
@@ -17,6 +18,7 @@ DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
     changes.CountSession: sessions.count,
     changes.ShowCode: sessions.show_code,
     changes.QueueMessage: outbound.queue,
+    changes.LearnContacts: people.learn,
     changes.MarkDispatched: outbound.mark_dispatched,
     changes.CancelMessage: outbound.cancel,
     changes.ResendMessage: outbound.resend,
@@ -48,6 +50,8 @@ def load_for(batch: Iterable[Change], space: Workspace) -> None:
     link_keys: set[tuple[int, str]] = set()
     id_keys: set[tuple[int, str, str]] = set()
     media: set[str] = set()
+    numbers: set[tuple[int, str]] = set()
+    lids: set[tuple[int, str]] = set()
     for change in batch:
         session_key = getattr(change, "session_key", None)
         if session_key is not None:
@@ -57,6 +61,7 @@ def load_for(batch: Iterable[Change], space: Workspace) -> None:
                 message_rows.update(change.message_ids)
             case changes.QueueMessage():
                 id_keys.update(_named_by(change))
+                _people(change.session_key, numbers, lids, change.contact_number, change.chat_id)
                 if change.content and "media" in change.content:
                     media.add(change.content["media"]["sha256"])
             case changes.CancelMessage() | changes.ResendMessage():
@@ -65,11 +70,31 @@ def load_for(batch: Iterable[Change], space: Workspace) -> None:
                 id_keys.update((change.session_key, name, Direction.INBOUND) for name in change.message_ids)
             case changes.RecordMessage():
                 link_keys.add((change.session_key, change.link_id))
-                if change.quoted_link_id:
-                    link_keys.add((change.session_key, change.quoted_link_id))
-            case changes.Advance() | changes.EditMessage() | changes.RevokeMessage():
+                for named in (change.quoted_link_id, inbound.reaction_target(change)):
+                    if named:
+                        link_keys.add((change.session_key, named))
+                addresses = (change.contact_lid, change.participant, change.chat_id)
+                _people(change.session_key, numbers, lids, change.contact_number, *addresses)
+            case changes.LearnContacts():
+                message_rows.update(change.message_ids)
+                for contact in change.contacts:
+                    _people(change.session_key, numbers, lids, contact.number, contact.lid)
+            case changes.Advance():
                 link_keys.add((change.session_key, change.link_id))
-    space.load(session_keys, message_rows, link_keys, id_keys, media)
+            case changes.EditMessage() | changes.RevokeMessage():
+                link_keys.add((change.session_key, change.link_id))
+                _people(change.session_key, numbers, lids, number_of(change.chat_id), change.chat_id)
+    space.load(session_keys, message_rows, link_keys, id_keys, media, numbers, lids)
+
+
+def _people(
+    session_key: int, numbers: set[tuple[int, str]], lids: set[tuple[int, str]], number: str | None,
+    *addresses: str | None,
+) -> None:  # fmt: skip
+    """Whom a change speaks of: by number, and by those of its addresses that are LIDs."""
+    if number is not None:
+        numbers.add((session_key, number))
+    lids.update((session_key, address) for address in addresses if address and server_of(address) == LID_SERVER)
 
 
 def _named_by(change: changes.QueueMessage) -> Iterable[tuple[int, str, str]]:

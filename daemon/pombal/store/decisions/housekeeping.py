@@ -26,7 +26,7 @@ def fail_queue(change: changes.FailQueue, space: Workspace) -> int:
         f"WHERE {' AND '.join(conditions)} ORDER BY id LIMIT ?)"
     )
     ids: list[int] = unpacked(space.connection, sql, [*parameters, change.limit])  # type: ignore[assignment]
-    space.load(session_keys=(), message_rows=ids, link_keys=(), id_keys=(), media=())
+    space.load(message_rows=ids)
     status = MessageStatus.UNCERTAIN if change.only_dispatched else MessageStatus.FAILED
     for row_id in ids:
         at_ms = space.clock.resolve_ms(row_id, change.at)

@@ -1,22 +1,25 @@
 """What links bring: messages recorded once, receipts, edits, deletions, and what could not be understood."""
 
 from dataclasses import replace
+from typing import Any
 
 from pombal.model import changes
 from pombal.model.errors import not_found
 from pombal.model.events import EventType
-from pombal.model.message import Direction, MessageRow, MessageStatus, Origin
+from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
 from pombal.model.message_status import Step, receipt_time_ms
 from pombal.model.text import storable
+from pombal.store.decisions import people
 from pombal.store.decisions.outbound import take_step
 from pombal.store.workspace import Workspace
 
 
 def record(change: changes.RecordMessage, space: Workspace) -> MessageRow | None:
     """Record a message that did not come through our own API; None where it has been recorded before."""
+    change = people.at_home(change, space)
     for known in space.by_link(change.session_key, change.link_id):
-        if known.chat_id == change.chat_id and known.participant == change.participant:
-            return None
+        if people.is_same_place(known, change):
+            return _filled_in(known, change, space)
     row = _received(change, space) if change.direction == Direction.INBOUND else _from_the_phone(change, space)
     space.insert(row)
     session = space.session(change.session_key)
@@ -30,8 +33,48 @@ def record(change: changes.RecordMessage, space: Workspace) -> MessageRow | None
     return row
 
 
-def _base(change: changes.RecordMessage, space: Workspace, status: MessageStatus) -> MessageRow:
+def _filled_in(known: MessageRow, change: changes.RecordMessage, space: Workspace) -> MessageRow | None:
+    """What could not be read came again and can be. Its stamps stay, and no latency comes of it: nobody waited."""
+    could_not_be_read = known.message_type == MessageType.UNKNOWN and known.text_content is None
+    if not could_not_be_read or change.message_type == MessageType.UNKNOWN:
+        return None
+    after = replace(
+        known,
+        message_type=change.message_type,
+        text_content=change.text,
+        content=_content(change, space),
+        quoted_message_id=_quoted(change, space),
+    )
+    space.rewrite(after)
+    session = space.session(change.session_key)
+    space.tell(EventType.MESSAGE_EDITED, session, change.at.wall_ms, after, message_type=after.message_type)
+    return after
+
+
+def _quoted(change: changes.RecordMessage, space: Workspace) -> str | None:
     quoted = space.by_link(change.session_key, change.quoted_link_id) if change.quoted_link_id else []
+    return quoted[0].message_id if quoted else None
+
+
+def _content(change: changes.RecordMessage, space: Workspace) -> dict[str, Any] | None:
+    """The content, with a reaction's target by our own id, where we have that message."""
+    reaction = (change.content or {}).get("reaction")
+    link_id = reaction_target(change)
+    if not isinstance(reaction, dict) or link_id is None:
+        return change.content
+    targets = space.by_link(change.session_key, link_id)
+    ours = {"message_id": targets[0].message_id if targets else None, "emoji": reaction.get("emoji")}
+    return {**(change.content or {}), "reaction": ours | {"link_id": link_id}}
+
+
+def reaction_target(change: changes.RecordMessage) -> str | None:
+    """WhatsApp's id of the message that a reaction is about."""
+    reaction = (change.content or {}).get("reaction")
+    link_id = reaction.get("link_id") if isinstance(reaction, dict) else None
+    return link_id if isinstance(link_id, str) else None
+
+
+def _base(change: changes.RecordMessage, space: Workspace, status: MessageStatus) -> MessageRow:
     return MessageRow(
         id=space.take_message_id(change.at),
         session_key=change.session_key,
@@ -46,8 +89,8 @@ def _base(change: changes.RecordMessage, space: Workspace, status: MessageStatus
         contact_lid=change.contact_lid,
         contact_name=change.contact_name,
         text_content=change.text,
-        content=change.content,
-        quoted_message_id=quoted[0].message_id if quoted else None,
+        content=_content(change, space),
+        quoted_message_id=_quoted(change, space),
         offline=change.offline,
         status=status,
         sent_at=change.sent_at_ms,
@@ -57,10 +100,13 @@ def _base(change: changes.RecordMessage, space: Workspace, status: MessageStatus
 
 
 def _received(change: changes.RecordMessage, space: Workspace) -> MessageRow:
-    """Delivered is when it is committed: the stamp is taken as late as the transaction allows."""
+    """Delivered is when it is committed: the stamp is taken as late as the transaction allows.
+
+    What could not be read has no latency: WhatsApp brings it again when its sender is back, and that may be days.
+    """
     row = _base(change, space, MessageStatus.DELIVERED)
     row.delivered_at = change.at.offset_ms + max(change.at.mono_ms, space.now().mono_ms)
-    if change.origin == Origin.API:
+    if change.origin == Origin.API and change.message_type != MessageType.UNKNOWN:
         row.total_latency_ms = max(0, row.delivered_at - change.sent_at_ms)
         if not change.offline:
             row.is_latency_acceptable = row.total_latency_ms < space.acceptable_ms
@@ -98,7 +144,10 @@ def mark_read(change: changes.MarkRead, space: Workspace) -> list[MessageRow]:
 
 
 def edit(change: changes.EditMessage, space: Workspace) -> MessageRow | None:
+    """The text is replaced; of a message that we do not have there is nothing to say."""
     for row in _in_chat(space, change):
+        if row.text_content == change.text:
+            return None  # told once, though the link may bring it again
         after = replace(row, text_content=change.text)
         space.rewrite(after)
         space.tell(EventType.MESSAGE_EDITED, space.session(row.session_key), change.at.wall_ms, after)
@@ -115,7 +164,8 @@ def revoke(change: changes.RevokeMessage, space: Workspace) -> MessageRow | None
 
 
 def _in_chat(space: Workspace, change: changes.EditMessage | changes.RevokeMessage) -> list[MessageRow]:
-    return [row for row in space.by_link(change.session_key, change.link_id) if row.chat_id == change.chat_id]
+    rows = space.by_link(change.session_key, change.link_id)
+    return [row for row in rows if people.is_in_chat(row, change.session_key, change.chat_id, space)]
 
 
 def keep_rejected(change: changes.KeepRejected, space: Workspace) -> None:

@@ -9,6 +9,7 @@ from pombal.model.errors import Kind, PombalError, invalid, not_found
 from pombal.model.events import EventType
 from pombal.model.message import Direction, MessageRow, MessageStatus, Origin
 from pombal.model.message_status import Step, advance, dispatched
+from pombal.store.decisions import people
 from pombal.store.workspace import Workspace
 
 RESENDABLE = (MessageStatus.FAILED, MessageStatus.UNCERTAIN)
@@ -27,6 +28,7 @@ def queue(change: changes.QueueMessage, space: Workspace) -> changes.Queued:
     session = space.session(change.session_key)
     if session.deleted_at is not None:
         raise not_found(f"session {session.name!r} was deleted")
+    contact = people.recipient(change, space)
     row = MessageRow(
         id=space.take_message_id(change.at),
         session_key=change.session_key,
@@ -35,8 +37,11 @@ def queue(change: changes.QueueMessage, space: Workspace) -> changes.Queued:
         direction=Direction.OUTBOUND,
         origin=Origin.API,
         message_type=change.message_type,
-        chat_id=change.chat_id,
-        contact_number=change.contact_number,
+        chat_id=contact.canonical_id if contact else change.chat_id,
+        contact_number=contact.number if contact else change.contact_number,
+        contact_lid=contact.lid if contact else None,
+        contact_name=contact.name if contact else None,
+        is_resolved=contact is not None,
         text_content=change.text,
         content=content,
         quoted_message_id=change.quoted_message_id,

@@ -108,6 +108,7 @@ def delete(change: changes.DeleteSession, space: Workspace) -> None:
     row.deleted_at = row.updated_at = change.at.wall_ms
     row.is_active = False
     space.touch(row)
+    space.forget_contacts(row.key)
     space.tell(
         EventType.SESSION_DELETED,
         row,
