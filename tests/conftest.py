@@ -5,6 +5,11 @@ import shutil
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast examples are made says how busy the machine is, and nothing of what is tried.
+settings.register_profile("pombal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pombal")
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 PACKAGES = {
