@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from pombal.config.bind import check_bind
+from pombal.config.urls import check_gateway_url, check_proxy
 from pombal.model.session import LinkKind
 
 Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
@@ -217,6 +218,53 @@ class SimulatorSessionSettings(SimulatorProfile):
     burst: Count | None = None
 
 
+class WebProfile(Section):
+    """How one session on WhatsApp Web connects; also accepted as a session's own `settings`."""
+
+    proxy: Annotated[str, AfterValidator(check_proxy)] | None = Field(
+        None, description="Connect to WhatsApp through this: http://[user:password@]host:port or socks5://…"
+    )
+    gateway_url: Annotated[str, AfterValidator(check_gateway_url)] | None = Field(
+        None, description="Use the gateway at this address (wss://…) instead of starting one."
+    )
+
+
+class WebSettings(WebProfile):
+    gateway_token_file: str | None = Field(None, description="The file with the token that gateway_url asks for.")
+    gateway_command: list[str] = Field(
+        [], description="What starts a gateway; empty: `pombal gateway web` of this installation."
+    )
+    sessions_per_process: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1, description="Sessions that share a gateway process; one each costs memory and isolates best."
+    )
+    start_timeout_s: Seconds = Field(30.0, description="How long a gateway may take until it answers.")
+    stop_timeout_s: Seconds = Field(5.0, description="How long a gateway may take to end before it is killed.")
+    idle_stop_s: Seconds = Field(15.0, description="A gateway that has served no session for this long is stopped.")
+    memory_max_bytes: Annotated[int, Field(ge=33_554_432)] = Field(
+        536_870_912, description="A gateway process that takes more memory (RSS) is restarted."
+    )
+    descriptors_max: Count = Field(
+        500, description="A gateway with so many file descriptors takes no more sessions, and is replaced when empty."
+    )
+    log_lines_per_s: Count = Field(50, description="What one gateway may say in our log; more is counted and dropped.")
+    login_timeout_s: Seconds = Field(30.0, description="Paired but not connected for so long: the client is restarted.")
+    qr_rounds: Annotated[int, Field(ge=1, le=100)] = Field(
+        3, description="Series of QR codes shown before pairing_timeout."
+    )
+    ping_every_s: Seconds = Field(10.0, description="How often a gateway is asked whether it is there.")
+    ping_timeout_s: Seconds = Field(10.0, description="How long it may take to say anything before the link is lost.")
+    answer_timeout_s: Seconds = Field(30.0, description="How long a gateway may take to answer a command.")
+    max_unacknowledged: Count = Field(1000, description="Events of one session that may be under way to the store.")
+    transfer_timeout_s: Seconds = Field(60.0, description="A transfer of a file without progress for so long fails.")
+
+
+class WebSessionSettings(WebProfile):
+    """A session's own `settings` on WhatsApp Web."""
+
+    messages_per_second: float | None = Field(None, gt=0, le=10_000)
+    burst: Count | None = None
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -235,4 +283,5 @@ class Settings(Section):
     auth: AuthSettings = AuthSettings()
     metrics: MetricsSettings = MetricsSettings()
     media: MediaSettings = MediaSettings()
+    web: WebSettings = WebSettings()
     simulator: SimulatorSettings = SimulatorSettings()
