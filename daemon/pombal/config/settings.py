@@ -135,6 +135,49 @@ class HttpSettings(Section):
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = Field(
         None, description="Where the outside finds this server; for links that Pombal prints."
     )
+    tls_certificate: str | None = Field(
+        None, description="The certificate (PEM, with its chain) to offer; with it HTTP is served over TLS only."
+    )
+    tls_key: str | None = Field(None, description="The certificate's private key (PEM, without a passphrase).")
+    max_connections: Count = Field(2048, description="Connections at once; one more is told so (503) and closed.")
+    header_timeout_s: Seconds = Field(
+        10.0, description="How long a request's line and headers may take, and a TLS handshake."
+    )
+    header_max_bytes: Annotated[int, Field(ge=4096, le=1_048_576)] = Field(
+        32_768, description="A request's line and headers together; more is refused (431)."
+    )
+    keep_alive_s: Seconds = Field(75.0, description="How long a connection may be idle between two requests.")
+    body_timeout_s: Seconds = Field(30.0, description="How long a body may take, beside the time its size allows for.")
+    body_bytes_per_second: Count = Field(
+        16_384, description="A body that has arrived slower than this, body_timeout_s apart, is refused."
+    )
+    body_max_bytes: Count = Field(
+        12_582_912, description="Largest body but for files by multipart (media.max_bytes); more is refused (413)."
+    )
+    bodies_max_bytes: Count = Field(
+        134_217_728, description="Bodies in memory at once; a request beyond it is refused (503)."
+    )
+    write_timeout_s: Seconds = Field(
+        30.0, description="How long a client may take nothing of its answer before it is cut off."
+    )
+    stream_timeout_s: Seconds = Field(
+        300.0, description="The same for WebSockets and event streams, which cost little while they stand still."
+    )
+    heartbeat_s: Seconds = Field(
+        15.0, description="How often a quiet stream shows life: a WebSocket by a ping, an event stream by a comment."
+    )
+    frame_max_bytes: Annotated[int, Field(ge=1024, le=67_108_864)] = Field(
+        1_048_576, description="Largest frame a WebSocket client may send; a larger one closes it (1009)."
+    )
+    streams_per_token: Count = Field(
+        200, description="WebSockets and event streams of one token at once; one more is refused (4429, or 429)."
+    )
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        return self
 
 
 class AuthSettings(Section):
