@@ -55,8 +55,9 @@ async def test_a_device_is_linked_by_qr_and_both_sides_write_and_read(fake: Fake
         sent = await worker.do("send", to=ANA, text="bom dia")
         assert (await fake.until("message", id=sent["id"]))["content"] == {"type": "text", "text": "bom dia"}
         await worker.until("receipt", ids=[sent["id"]])
+        seen = len(worker.events)
         await fake.do("receipt", account=ME, sender=ANA, ids=[sent["id"]], type="read")
-        await worker.until("receipt", ids=[sent["id"]], after=len(worker.events))
+        await worker.until("receipt", ids=[sent["id"]], after=seen)
         got = (await fake.do("inbound", account=ME, sender=ANA, text="tudo bem?"))["ids"][0]
         assert (await worker.until("message", id=got))["text"] == "tudo bem?"
         await worker.do("read", chat=ANA, ids=[got])
@@ -206,8 +207,9 @@ async def test_refused_sends_a_passkey_a_network_that_is_down_and_logout(fake: F
             await worker.do("send", to=ANA, text="fria")
         await fake.do("network", up=False)
         await worker.until("disconnected")
+        seen = len(worker.events)
         await fake.do("network", up=True)
-        await worker.until("connected", after=len(worker.events))
+        await worker.until("connected", after=seen)
         await worker.do("logout")
         await fake.until("unlinked", user=ME)
         assert (await fake.do("status"))["people"][ME] == []

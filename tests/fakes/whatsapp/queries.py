@@ -1,5 +1,6 @@
 """What clients ask the server (``iq``): an answer for each namespace that whatsmeow uses, an empty one for the rest."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from tests.fakes.whatsapp.nodes import Node, child, children, node
 
 if TYPE_CHECKING:
     from tests.fakes.whatsapp.connection import Connection
+
+UNLINKED_CLOSE_S = 2.0
 
 Answer = Callable[["Connection", Node], Awaitable[None]]
 
@@ -95,7 +98,13 @@ async def _log_out(connection: "Connection", query: Node) -> None:
     if companion := connection.companion:
         connection.network.remove(companion)
         connection.network.tell("unlinked", user=companion.person.user, device=companion.device)
-        await connection.socket.close()
+        connection.network.spawn(_close_later(connection))
+
+
+async def _close_later(connection: "Connection") -> None:
+    """The client means to go by itself; one that is cut off before comes back, and is told 401."""
+    await asyncio.sleep(UNLINKED_CLOSE_S)
+    await connection.socket.close()
 
 
 async def _group(connection: "Connection", query: Node) -> None:
