@@ -28,6 +28,7 @@ NUMBER = "5511911110000"
 LATER_MS = 4_000_000_000_000
 
 OnOpen = Callable[["FakeLink"], Awaitable[None] | None]
+OnSend = Callable[["FakeLink", Outgoing], Awaitable[None]]
 
 
 def paired(number: str = NUMBER) -> Authenticated:
@@ -69,7 +70,11 @@ class FakeAccount:
 
 
 class FakeNetwork:
-    """``on_open`` is awaited at each opening (raise LinkLost, hang, tell); ``answers``: sends are acknowledged."""
+    """``on_open`` is awaited at each opening (raise LinkLost, hang, tell); ``answers``: sends are acknowledged.
+
+    ``directory``: whom WhatsApp knows, by the number that is asked for; who is not in it exists under that number.
+    ``asked``: what was. ``on_send`` is awaited while a send is on its way.
+    """
 
     def __init__(self) -> None:
         self.accounts: dict[str, FakeAccount] = {}
@@ -77,6 +82,9 @@ class FakeNetwork:
         self.deduplicates = True
         self.resolves = False
         self.answers = True
+        self.directory: dict[str, ContactInfo] = {}
+        self.asked: list[list[str]] = []
+        self.on_send: OnSend | None = None
         self.opening = 0
         self.most_opening = 0
         self.forgotten: list[str] = []
@@ -195,6 +203,8 @@ class FakeLink:
 
     async def send(self, message: Outgoing) -> None:
         await self._command("send")
+        if self._network.on_send is not None:
+            await self._network.on_send(self, message)
         self.account.sends.append((self.number, message))
         if self._network.deduplicates:
             self.account.received[message.link_id] = 1
@@ -209,7 +219,12 @@ class FakeLink:
 
     async def check_contacts(self, numbers: Sequence[str]) -> list[ContactInfo]:
         await self._command("check_contacts")
-        return [ContactInfo(number, exists=True, canonical_id=f"{number}@s.whatsapp.net") for number in numbers]
+        self._network.asked.append(list(numbers))
+        return [
+            self._network.directory.get(number)
+            or ContactInfo(number, exists=True, canonical_id=f"{number}@s.whatsapp.net")
+            for number in numbers
+        ]
 
     async def pair_code(self, phone_number: str) -> PairCode:
         await self._command("pair_code")

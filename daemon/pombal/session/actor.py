@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
@@ -11,8 +11,8 @@ import trio
 
 from pombal.actors.backoff import Backoff
 from pombal.actors.tree import ActorState
-from pombal.link.base import Ended, EndKind, LinkContext, LinkLost, OpenLink
-from pombal.model.changes import DeleteSession, PurgeMessages, SetSessionState
+from pombal.link.base import ContactInfo, Ended, EndKind, Link, LinkContext, LinkLost, OpenLink, SendRefused
+from pombal.model.changes import DeleteSession, LearnContacts, PurgeMessages, SetSessionState
 from pombal.model.errors import Kind, PombalError
 from pombal.model.session import SessionRow
 from pombal.model.session_state import ALIVE, CRASH_LOOP, IDLE, Trigger
@@ -20,9 +20,10 @@ from pombal.recorder.recorder import RecorderClosed
 from pombal.session import commands
 from pombal.session.connection import TRIGGER_OF_END, Connection, ProbeFailed
 from pombal.session.context import SessionContext
-from pombal.session.dispatcher import SLICE, fail_queue
 from pombal.session.moves import move, move_and_wait, moved, recorded
+from pombal.session.queue_ends import SLICE, fail_queue
 from pombal.session.randomness import jitter
+from pombal.session.recipients import ask, contacts_in
 from pombal.session.seat import Seat
 from pombal.session.start_slot import start_slot
 
@@ -73,7 +74,7 @@ class SessionActor:
             case commands.GetPairCode(phone_number):
                 return await self._at_link(lambda connection: connection.pair_code(phone_number))
             case commands.CheckContacts(numbers):
-                return await self._at_link(lambda connection: connection.link.check_contacts(numbers))
+                return await self._at_link(lambda connection: self._check(connection.link, numbers))
             case commands.TellRead(rows):
                 return await self._tell_read(rows)
 
@@ -132,6 +133,17 @@ class SessionActor:
             removed += slice_removed
             if slice_removed < SLICE:
                 return removed
+
+    async def _check(self, link: Link, numbers: Sequence[str]) -> list[ContactInfo]:
+        """What WhatsApp says is kept: the first message to them need not ask again."""
+        try:
+            answers = await ask(link, numbers)
+        except SendRefused as refusal:
+            raise PombalError(Kind.UNAVAILABLE, f"WhatsApp does not say: {refusal.detail}") from refusal
+        learnt = LearnContacts(at=self._context.clock(), session_key=self._seat.key, contacts=contacts_in(answers))
+        with suppress(RecorderClosed):
+            await self._context.recorder.submit([learnt])
+        return answers
 
     async def _tell_read(self, rows: Any) -> None:
         """As well as can be: a receipt that finds no link is not kept, for the sender has no use for a late one."""

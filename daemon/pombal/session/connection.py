@@ -17,9 +17,10 @@ from pombal.model.session import LiveFacts
 from pombal.model.session_state import QRCODE, READY, RESTRICTED, Trigger
 from pombal.model.text import storable
 from pombal.session.context import SessionContext
-from pombal.session.dispatcher import Dispatcher, fail_queue, settle_unanswered
+from pombal.session.dispatcher import Dispatcher
 from pombal.session.intake import changes_of
 from pombal.session.moves import count_error, move, moved
+from pombal.session.queue_ends import fail_queue, settle_unanswered
 from pombal.session.seat import Code, Seat
 from pombal.session.silence import Silence
 
@@ -191,7 +192,7 @@ class Connection:
         seat = self._seat
         if not self.link.deduplicates and seat.outbox.depth:
             await settle_unanswered(seat, self._context)
-        seat.outbox.start_over()
+        seat.outbox.start_over(self._dispatcher.in_hand)
         self._is_ready, self._login_since_mono_ms = True, None
         self._ready_mono_ms = self._context.clock().mono_ms
         self._settled()

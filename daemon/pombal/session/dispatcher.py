@@ -1,26 +1,31 @@
-"""The dispatcher: takes a session's outbox to its link, in commit order, paced, within the window."""
+"""The dispatcher: takes a session's outbox to its link, in commit order a chat, paced, within the window."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from itertools import islice
 
 import trio
 
-from pombal.link.base import Link, LinkLost, Outgoing, SendRefused
-from pombal.model.changes import Advance, FailQueue, MarkDispatched
-from pombal.model.message import MessageRow, MessageStatus
-from pombal.model.session import LinkKind
-from pombal.model.text import storable
+from pombal.link.base import Link, Outgoing
+from pombal.model.clock import Stamp
+from pombal.model.message import MessageRow
 from pombal.session.context import SessionContext
-from pombal.session.pacing import Pacer
+from pombal.session.handover import HandOver
+from pombal.session.lanes import Lanes, is_upload, lane_of
+from pombal.session.outgoing import outgoing
+from pombal.session.pacing import Pace, Pacer, pace_of
+from pombal.session.queue_ends import SLICE
+from pombal.session.recipients import ASKED_AT_ONCE, Recipients, is_stranger
 from pombal.session.seat import Seat
-from pombal.store.message_queries import link_ids_of, queued_messages
-
-SLICE = 500
+from pombal.store.message_queries import queued_messages
 
 
 class Dispatcher:
-    """Works while there is something to send; ``wake`` tells it of more. One for each open link."""
+    """Works while there is something to send; ``wake`` tells it of more. One for each open link.
+
+    One task picks messages and hands texts over, one after the other. A message with a file, and the question who a
+    recipient is, get a task of their own, hold their chat back meanwhile, and wake the first one when they are done.
+    """
 
     def __init__(self, seat: Seat, context: SessionContext, link: Link, may_send: Callable[[], bool]) -> None:
         """may_send: whether the session is in a state to send; once it is again, ``wake`` says so."""
@@ -28,34 +33,53 @@ class Dispatcher:
         self._context = context
         self._link = link
         self._may_send = may_send
-        self._pacer = _pacer(seat, context)
+        self._lanes = Lanes(context.settings.outbox.uploads)
+        self._hand_over = HandOver(seat, context, link)
+        self._recipients = Recipients(seat, context, link)
+        self._strangers: dict[str, list[MessageRow]] = {}  # by lane, in the order in which they are asked about
+        self._pace: Pace | None = None
+        self._pacer: Pacer | None = None
         self._woken = trio.Event()
         self._is_running = False
 
-    def wake(self, nursery: trio.Nursery) -> None:
-        """There may be something to do: more in the outbox, or room in the window."""
-        self._woken.set()
-        if not self._is_running and self._seat.outbox.has_work:
-            self._is_running = True
-            nursery.start_soon(self._run)
+    @property
+    def in_hand(self) -> frozenset[str]:
+        """The link_ids of what is being handed over at this moment."""
+        return frozenset(self._hand_over.in_hand)
 
-    async def _run(self) -> None:
-        """Until the outbox is empty or the session may not send; an idle session has no such task."""
+    def wake(self, nursery: trio.Nursery) -> None:
+        """There may be something to do: more in the outbox, room in the window, a chat that is free again."""
+        self._woken.set()
+        self._lanes.uploads_max = self._context.settings.outbox.uploads
+        if not self._is_running and self._may_send() and (self._next() is not None or self._must_read()):
+            self._is_running = True
+            nursery.start_soon(self._run, nursery)
+
+    def _next(self) -> MessageRow | None:
+        return self._seat.outbox.next(self._lanes)
+
+    def _must_read(self) -> bool:
+        return self._seat.outbox.must_read(self._lanes, self._context.settings.outbox.lookahead)
+
+    async def _run(self, nursery: trio.Nursery) -> None:
+        """Until nothing may go; an idle session has no such task."""
         try:
-            while self._may_send() and (row := await self._next()) is not None:
-                outgoing = await self._outgoing(row)
+            while self._may_send() and (row := await self._pick()) is not None:
+                if is_stranger(row, self._link):
+                    self._ask_about_strangers(nursery)
+                    continue
+                message = await outgoing(row, self._context)
                 await self._room_in_window()
-                await self._pace()
+                await self._wait_for_pace()
                 # While it waited for its turn it may have been cancelled, or the account restricted.
-                if self._may_send() and self._seat.outbox.next() is row:
-                    await self._dispatch(row, outgoing)
+                if self._may_send() and self._next() is row:
+                    await self._dispatch(row, message, nursery)
         finally:
             self._is_running = False
 
-    async def _next(self) -> MessageRow | None:
-        outbox = self._seat.outbox
-        while (row := outbox.next()) is None:
-            if not outbox.must_read:
+    async def _pick(self) -> MessageRow | None:
+        while (row := self._next()) is None:
+            if not self._must_read():
                 return None
             await self._read_page()
         return row
@@ -75,93 +99,57 @@ class Dispatcher:
             self._woken = trio.Event()
             await self._woken.wait()
 
-    async def _pace(self) -> None:
+    async def _wait_for_pace(self) -> None:
+        pace = pace_of(self._seat.link, self._seat.settings, self._context.settings.outbox)
+        if pace != self._pace:
+            self._pace, self._pacer = pace, None if pace is None else Pacer(*pace, trio.current_time())
         if self._pacer is not None:
             await trio.sleep(self._pacer.wait_s(trio.current_time()))
 
-    async def _dispatch(self, row: MessageRow, outgoing: Outgoing) -> None:
-        """Hand one message over. What cannot be deduplicated is on disk as dispatched before it goes."""
-        context, outbox = self._context, self._seat.outbox
-        at = context.clock()
+    async def _dispatch(self, row: MessageRow, message: Outgoing, nursery: trio.Nursery) -> None:
+        """Hand one message over; one with a file in a task of its own."""
+        at, outbox = self._context.clock(), self._seat.outbox
         if self._expired(row, at.wall_ms):
             outbox.dropped(row)
             return
-        mark = MarkDispatched(at=at, message_ids=(row.id,))
-        outbox.dispatched(row, at.mono_ms)
+        outbox.dispatched(row, at.mono_ms, is_upload=is_upload(row))
         if self._pacer is not None:
             self._pacer.take(trio.current_time())
-        if not self._link.deduplicates:
-            await context.recorder.commit(mark)
-        try:
-            await self._hand_over(outgoing)
-        except SendRefused as refusal:
-            failed = Advance(
-                at=context.clock(), session_key=self._seat.key, link_id=row.link_id, status=MessageStatus.FAILED,
-                error_kind=storable(refusal.kind), error_detail=storable(refusal.detail),
-            )  # fmt: skip
-            await context.recorder.submit([mark, failed])
-            return
-        if self._link.deduplicates:
-            await context.recorder.submit([mark])
+        if is_upload(row):
+            self._lanes.begin_upload(row)
+            nursery.start_soon(self._upload, row, message, at, nursery)
+        else:
+            await self._hand_over.carry(row, message, at)
 
-    async def _hand_over(self, outgoing: Outgoing) -> None:
-        """A link that does not even take a message holds up all that wait behind it: it counts as lost."""
-        timeout_s = self._context.settings.outbox.ack_timeout_s
-        with trio.move_on_after(timeout_s) as scope:
-            await self._link.send(outgoing)
-        if scope.cancelled_caught:
-            raise LinkLost(f"the link took no message within {timeout_s:g} s")
+    async def _upload(self, row: MessageRow, message: Outgoing, at: Stamp, nursery: trio.Nursery) -> None:
+        try:
+            await self._hand_over.carry(row, message, at)
+        finally:
+            self._lanes.end_upload(row)
+        self.wake(nursery)
+
+    def _ask_about_strangers(self, nursery: trio.Nursery) -> None:
+        """Hold back the chats of all strangers that wait, until it is known who they are."""
+        found: dict[str, list[MessageRow]] = {}
+        for row in self._seat.outbox.waiting():
+            if is_stranger(row, self._link) and not self._lanes.is_busy(lane_of(row)):
+                found.setdefault(lane_of(row), []).append(row)
+        for lane in found:
+            self._lanes.hold(lane)
+        is_asking = bool(self._strangers)
+        self._strangers |= found
+        if not is_asking:
+            nursery.start_soon(self._ask, nursery)
+
+    async def _ask(self, nursery: trio.Nursery) -> None:
+        """One question at a time; whoever comes while it is open goes into the next one."""
+        while lanes := list(islice(self._strangers, ASKED_AT_ONCE)):
+            await self._recipients.resolve([row for lane in lanes for row in self._strangers[lane]])
+            for lane in lanes:
+                del self._strangers[lane]
+                self._lanes.free(lane)
+            self.wake(nursery)
 
     def _expired(self, row: MessageRow, now_ms: int) -> bool:
         """Too old to go out. Housekeeping fails it; here it only must not slip through before that."""
         return row.queued_at is not None and now_ms - row.queued_at > self._context.settings.outbox.max_age_s * 1000
-
-    async def _outgoing(self, row: MessageRow) -> Outgoing:
-        """The message as the link takes it: what it quotes or reacts to, by WhatsApp's own ids."""
-        content: dict[str, Any] | None = row.content
-        if content and "reaction" in content:
-            target = await self._link_id_of(content["reaction"]["message_id"])
-            content = {**content, "reaction": {**content["reaction"], "link_id": target}}
-        quoted = await self._link_id_of(row.quoted_message_id) if row.quoted_message_id else None
-        return Outgoing(
-            row.link_id, row.chat_id, row.contact_number, row.message_type, row.text_content, content, quoted
-        )
-
-    async def _link_id_of(self, message_id: str) -> str | None:
-        return await self._context.reader.run(lambda connection: link_ids_of(connection, self._seat.key, message_id))
-
-
-async def settle_unanswered(seat: Seat, context: SessionContext) -> None:
-    """On a link that cannot deduplicate: what was dispatched without an answer becomes uncertain, never sent again."""
-    while True:
-        failed: int = await context.recorder.commit(
-            FailQueue(
-                at=context.clock(),
-                session_key=seat.key,
-                error_kind="unanswered",
-                limit=SLICE,
-                only_dispatched=True,
-                error_detail="the connection ended before WhatsApp answered; look whether it arrived before you resend",
-            )
-        )
-        if failed < SLICE:
-            return
-
-
-async def fail_queue(seat: Seat, context: SessionContext, kind: str, detail: str) -> None:
-    """Give up everything that waits in a session's queue."""
-    while True:
-        failed: int = await context.recorder.commit(
-            FailQueue(at=context.clock(), session_key=seat.key, error_kind=kind, error_detail=detail, limit=SLICE)
-        )
-        if failed < SLICE:
-            return
-
-
-def _pacer(seat: Seat, context: SessionContext) -> Pacer | None:
-    """The pace of this session; none on the simulator, but where its own settings ask for one."""
-    outbox = context.settings.outbox
-    per_second, burst = seat.settings.get("messages_per_second"), seat.settings.get("burst")
-    if seat.link == LinkKind.SIMULATOR and per_second is None:
-        return None
-    return Pacer(per_second or outbox.messages_per_second, burst or outbox.burst, trio.current_time())

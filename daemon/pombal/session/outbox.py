@@ -5,9 +5,11 @@ A newly committed message goes straight in while nothing lies between it and the
 comes. Pure: whoever calls knows the time, and reads the store.
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from pombal.model.message import MessageRow
+from pombal.session.lanes import Lanes, lane_of
 
 
 @dataclass(slots=True)
@@ -17,6 +19,7 @@ class InFlight:
     row: MessageRow
     dispatched_mono_ms: int
     is_overdue: bool = False
+    is_upload: bool = False  # its file is still on its way to the link
 
 
 @dataclass(slots=True)
@@ -69,10 +72,12 @@ class Outbox:
 
     # What is read
 
-    @property
-    def must_read(self) -> bool:
-        """Whether the store must be read before anything else can go."""
-        return self._behind and not self._waiting
+    def must_read(self, lanes: Lanes, lookahead: int) -> bool:
+        """Whether the store must be read before anything else can go.
+
+        lookahead: with so many messages in memory that are all held back, those behind them wait, too.
+        """
+        return self._behind and len(self._waiting) < lookahead and self.next(lanes) is None
 
     def start_reading(self) -> int:
         """The id past which to read the next page; ends with ``page``, or with ``stop_reading`` where that fails."""
@@ -87,10 +92,13 @@ class Outbox:
         afterwards would go out twice.
         """
         reading, self._reading = self._reading or _Reading(), None
+        is_ahead = bool(self._waiting)
         for row in rows:
             if row.link_id not in self.in_flight and row.id not in reading.left:
-                self._waiting[row.id] = row
+                self._waiting.setdefault(row.id, row)
             self._last_id = max(self._last_id, row.id)
+        if is_ahead:
+            self._waiting = dict(sorted(self._waiting.items()))
         self._behind = len(rows) == limit
         if reading.lowest_offered is not None:
             self._read_again_from(reading.lowest_offered)
@@ -101,34 +109,56 @@ class Outbox:
         if reading is not None and reading.lowest_offered is not None:
             self._read_again_from(reading.lowest_offered)
 
-    def start_over(self) -> None:
-        """A link was opened: the queue is read from its start, what an earlier link saw no answer to included."""
+    def start_over(self, in_hand: Collection[str] = ()) -> None:
+        """A link was opened: the queue is read from its start, what an earlier link saw no answer to included.
+
+        in_hand: link_ids of what this link is being given at this moment, which it need not be given twice.
+        """
         self._waiting.clear()
-        self.in_flight.clear()
+        self.in_flight = {link_id: flight for link_id, flight in self.in_flight.items() if link_id in in_hand}
         self._last_id = 0
         self._behind = self.depth > 0
 
     # What goes out
 
-    @property
-    def has_work(self) -> bool:
-        return bool(self._waiting) or self._behind
-
     def window_used(self) -> int:
         """In flight and still waited for."""
         return sum(not flight.is_overdue for flight in self.in_flight.values())
 
-    def next(self) -> MessageRow | None:
-        """The next message that may go, which stays where it is; None where there is none in the window."""
+    def next(self, lanes: Lanes) -> MessageRow | None:
+        """The next message that may go, which stays where it is; None where there is none in memory.
+
+        In commit order, but for the chats that are busy; a file for which there is no room holds its chat back.
+        """
+        passed: set[str] = set()
         for row in self._waiting.values():
-            if row.id not in self._held:
+            lane = lane_of(row)
+            if row.id in self._held or lane in passed or lanes.is_busy(lane):
+                continue
+            if lanes.has_room_for(row):
                 return row
+            passed.add(lane)
         return None
 
-    def dispatched(self, row: MessageRow, now_mono_ms: int) -> None:
+    def waiting(self) -> list[MessageRow]:
+        """Everything in memory that is not held back by itself, in commit order."""
+        return [row for row in self._waiting.values() if row.id not in self._held]
+
+    def readdress(self, rows: Iterable[MessageRow]) -> None:
+        """Their recipients are known now."""
+        for row in rows:
+            if row.id in self._waiting:
+                self._waiting[row.id] = row
+
+    def dispatched(self, row: MessageRow, now_mono_ms: int, *, is_upload: bool = False) -> None:
         """It is being handed to the link."""
         self._waiting.pop(row.id, None)
-        self.in_flight[row.link_id] = InFlight(row, now_mono_ms)
+        self.in_flight[row.link_id] = InFlight(row, now_mono_ms, is_upload=is_upload)
+
+    def handed_over(self, row: MessageRow, now_mono_ms: int) -> None:
+        """The link has its file: from now on the server's acknowledgement is waited for."""
+        if (flight := self.in_flight.get(row.link_id)) is not None:
+            flight.is_upload, flight.dispatched_mono_ms = False, now_mono_ms
 
     def dropped(self, row: MessageRow) -> None:
         """It is not to be handed over: somebody else will say what becomes of it."""
@@ -149,7 +179,7 @@ class Outbox:
         """Those whose acknowledgement has just become too late; they leave the window, and are told once."""
         found = []
         for flight in self.in_flight.values():
-            if not flight.is_overdue and now_mono_ms - flight.dispatched_mono_ms > timeout_ms:
+            if not (flight.is_overdue or flight.is_upload) and now_mono_ms - flight.dispatched_mono_ms > timeout_ms:
                 flight.is_overdue = True
                 found.append(flight.row)
         return found

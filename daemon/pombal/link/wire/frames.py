@@ -13,7 +13,6 @@ from pombal.link.wire.limits import NUMBER_MAX
 from pombal.link.wire.shapes import opaque
 
 Number = Annotated[int, Field(ge=0, le=NUMBER_MAX)]
-Positive = Annotated[int, Field(ge=1, le=NUMBER_MAX)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,11 @@ class SessionInfo:
 
 @dataclass(frozen=True, slots=True)
 class DaemonHello:
-    """The daemon's first frame. max_unacknowledged: how many events it can hold that it has not acknowledged."""
+    """The daemon's first frame."""
 
     protocol: Number
     daemon: str
     session: SessionInfo
-    max_unacknowledged: Positive = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +69,12 @@ class CommandFrame:
 
 @dataclass(frozen=True, slots=True)
 class GatewayHello:
-    """The gateway's first frame, if it serves the session. max_unacknowledged: not above what the daemon can hold."""
+    """The gateway's first frame, if it serves the session."""
 
     protocol: Number
     gateway: str
     deduplicates: bool
-    max_unacknowledged: Positive
+    max_unacknowledged: Annotated[int, Field(ge=1, le=NUMBER_MAX)]
     capabilities: tuple[str, ...] = ()
 
 

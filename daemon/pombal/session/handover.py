@@ -1,0 +1,74 @@
+"""Handing one message to the link: marked, sent, and honest about what became of it."""
+
+import trio
+
+from pombal.link.base import Link, LinkLost, Outgoing, SendRefused
+from pombal.model.changes import Advance, Change, MarkDispatched
+from pombal.model.clock import Stamp
+from pombal.model.message import MessageRow, MessageStatus
+from pombal.model.text import storable
+from pombal.session.context import SessionContext
+from pombal.session.lanes import is_upload
+from pombal.session.seat import Seat
+
+
+class HandOver:
+    """``in_hand``: the link_ids of what the link is being given at this moment."""
+
+    def __init__(self, seat: Seat, context: SessionContext, link: Link) -> None:
+        self._seat = seat
+        self._context = context
+        self._link = link
+        self.in_hand: set[str] = set()
+
+    async def carry(self, row: MessageRow, message: Outgoing, at: Stamp) -> None:
+        """Give the link a message that the outbox calls dispatched. Raises LinkLost.
+
+        What cannot be deduplicated is on disk as dispatched before it goes.
+        """
+        recorder, mark = self._context.recorder, MarkDispatched(at=at, message_ids=(row.id,))
+        self.in_hand.add(row.link_id)
+        try:
+            if not self._link.deduplicates:
+                await recorder.commit(mark)
+            refusal = await self._refusal(row, message)
+        finally:
+            self.in_hand.discard(row.link_id)
+        if refusal is not None:
+            await recorder.submit([mark, refusal])
+        elif self._link.deduplicates:
+            await recorder.submit([mark])
+
+    async def _refusal(self, row: MessageRow, message: Outgoing) -> Change | None:
+        """Send; what has to be recorded where the link does not take it."""
+        try:
+            return await (self._send_file(row, message) if is_upload(row) else self._send(message))
+        except SendRefused as refusal:
+            return self._advance(row, MessageStatus.FAILED, refusal.kind, refusal.detail)
+
+    async def _send(self, message: Outgoing) -> None:
+        """A link that does not even take a message holds up all that wait behind it: it counts as lost."""
+        timeout_s = self._context.settings.outbox.ack_timeout_s
+        with trio.move_on_after(timeout_s) as scope:
+            await self._link.send(message)
+        if scope.cancelled_caught:
+            raise LinkLost(f"the link took no message within {timeout_s:g} s")
+
+    async def _send_file(self, row: MessageRow, message: Outgoing) -> Change | None:
+        """A file may take as long as its size asks for. One that takes longer is given up, and the link is not:
+        others go on over it."""
+        outbox = self._context.settings.outbox
+        size_bytes = ((row.content or {}).get("media") or {}).get("size_bytes") or 0
+        timeout_s = outbox.ack_timeout_s + size_bytes / outbox.upload_bytes_per_second
+        with trio.move_on_after(timeout_s):
+            await self._link.send(message)
+            self._seat.outbox.handed_over(row, self._context.clock().mono_ms)
+            return None
+        status = MessageStatus.FAILED if self._link.deduplicates else MessageStatus.UNCERTAIN
+        return self._advance(row, status, "upload_timeout", f"the file was not uploaded within {timeout_s:.0f} s")
+
+    def _advance(self, row: MessageRow, status: MessageStatus, kind: str, detail: str) -> Change:
+        return Advance(
+            at=self._context.clock(), session_key=self._seat.key, link_id=row.link_id, status=status,
+            error_kind=storable(kind), error_detail=storable(detail),
+        )  # fmt: skip
