@@ -1,9 +1,10 @@
 """An application whose health a test can change, and a server for it on a free port."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -11,7 +12,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from pombal.api.app import create_app
-from pombal.api.server import serve_http
+from pombal.api.server import HttpServer
+from pombal.config.settings import HttpSettings
 from pombal.model.health import WELL, Check, Health
 
 WELL_AND_READY = Health(
@@ -55,11 +57,11 @@ def world() -> World:
 @dataclass
 class Served:
     url: str
-    shutdown: trio.Event
+    server: HttpServer
 
     @property
     def address(self) -> tuple[str, int]:
-        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        host, _, port = self.url.partition("://")[2].rpartition(":")
         return host, int(port)
 
 
@@ -68,17 +70,16 @@ Serve = Callable[..., AbstractAsyncContextManager[Served]]
 
 @pytest.fixture
 def serving() -> Serve:
+    """A server of an application, with these settings of [http]; drained at the end."""
+
     @asynccontextmanager
     async def serving_app(
-        app: ASGIApp, bind: str = "127.0.0.1:0", graceful_timeout_s: float = 5
+        app: ASGIApp, bind: str = "127.0.0.1:0", drain_within_s: float = 5, **settings: Any
     ) -> AsyncIterator[Served]:
-        shutdown = trio.Event()
-        serve: Callable[..., Awaitable[None]] = partial(
-            serve_http, app, bind, shutdown=shutdown, graceful_timeout_s=graceful_timeout_s
-        )
+        server = HttpServer(app, HttpSettings(**settings))
         async with trio.open_nursery() as nursery:
-            urls = await nursery.start(serve)
-            yield Served(urls[0], shutdown)
-            shutdown.set()
+            urls = await nursery.start(partial(server.serve, bind))
+            yield Served(urls[0], server)
+            server.drain(drain_within_s)
 
     return serving_app

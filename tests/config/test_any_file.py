@@ -4,7 +4,8 @@ import string
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as run_with
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -31,6 +32,8 @@ TABLES = st.one_of(VALUES, st.dictionaries(WORDS, VALUES, max_size=5))
 DATA = st.dictionaries(st.one_of(st.sampled_from(sorted(sections())), WORDS), TABLES, max_size=4)
 
 
+# How long it takes to make the data says something of the machine, and nothing of what is tested.
+@run_with(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(DATA)
 def test_any_data(data: dict[str, Any]) -> None:
     said = []

@@ -100,17 +100,18 @@ async def _silence(notify: NotifySocket) -> None:
 _HAND_OVER = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="control")
-os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES=sys.argv[2])
+os.execv(sys.executable, [sys.executable, *sys.argv[3:]])
 """
 
 
-def activated(listener: socket.socket, home: Home) -> dict[str, object]:
+def activated(listener: socket.socket, home: Home, name: str = "control") -> dict[str, object]:
     command = [
         sys.executable,
         "-c",
         _HAND_OVER,
         str(listener.fileno()),
+        name,
         *COMMAND[1:],
         "serve",
         "--config",
@@ -150,3 +151,18 @@ async def test_what_is_handed_over_must_be_a_unix_socket(home: Home) -> None:
             assert await daemon.ended() == 1
             assert "is no listening Unix stream socket" in daemon.output
             assert "Traceback" not in daemon.output
+
+
+async def test_the_address_of_http_may_be_systemd_s_as_well(home: Home) -> None:
+    """It takes the place of [http] bind; who connects before the daemon is there waits, over restarts too."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host, port = listener.getsockname()
+        for _ in range(2):
+            async with await trio.open_tcp_stream(host, port) as early:
+                await early.send_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+                async with home.process(**activated(listener, home, "http")) as daemon:  # type: ignore[arg-type]
+                    with trio.fail_after(WAIT_S):
+                        assert (await early.receive_some(4096)).startswith(b"HTTP/1.1 200 ")
+                    await daemon.ready()
+                    assert daemon.url == f"http://{host}:{port}"
+                    await daemon.stop()

@@ -26,6 +26,7 @@ def unit(name: str) -> Mapping[str, Sequence[str]]:
 
 SERVICE = unit("pombal.service")
 SOCKET = unit("pombal.socket")
+HTTP_SOCKET = unit("pombal-http.socket")
 
 
 def test_the_service_has_time_to_drain() -> None:
@@ -62,6 +63,12 @@ def test_the_socket_is_handed_over_by_name_and_closed_to_others() -> None:
     assert SOCKET["SocketMode"] == ["0660"]
 
 
+def test_the_address_of_http_may_be_handed_over_as_well() -> None:
+    assert HTTP_SOCKET["FileDescriptorName"] == ["http"]
+    assert HTTP_SOCKET["ListenStream"] == [Settings().http.bind]
+    assert HTTP_SOCKET["Service"] == ["pombal.service"]
+
+
 def test_every_directive_that_surprises_says_why() -> None:
     text = (FOLDER / "pombal.service").read_text()
     for directive in (
@@ -76,10 +83,11 @@ def test_every_directive_that_surprises_says_why() -> None:
 @pytest.mark.system("systemd-analyze")
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     """With a program that exists in the place of ours, which is not installed where the tests run."""
-    for name in ("pombal.service", "pombal.socket"):
+    names = ("pombal.service", "pombal.socket", "pombal-http.socket")
+    for name in names:
         text = (FOLDER / name).read_text().replace("/opt/pombal/bin/pombal serve", "/bin/true")
         (tmp_path / name).write_text(text)
-    command = ["systemd-analyze", "verify", str(tmp_path / "pombal.service"), str(tmp_path / "pombal.socket")]
+    command = ["systemd-analyze", "verify", *(str(tmp_path / name) for name in names)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = [line for line in done.stderr.splitlines() if "pombal" in line]
     assert (done.returncode, said) == (0, [])

@@ -1,97 +1,145 @@
-"""Serving an application on hypercorn's trio worker."""
+"""The HTTP server: accepts, bounds how many are connected, and ends in two steps."""
 
 import logging
-import os
-import socket
-from typing import TYPE_CHECKING, cast
+from contextlib import suppress
+from functools import partial
+from math import inf
 
+import structlog
 import trio
-from hypercorn.config import Config, Sockets
-from hypercorn.trio import serve
+from hypercorn.config import Config
+from hypercorn.trio.worker_context import WorkerContext
 from starlette.types import ASGIApp
 
-from pombal.config.bind import InheritedBind, TcpBind, parse_bind
-from pombal.config.errors import StartRefused
+from pombal.api.connection import Connection, Surroundings, Transport
+from pombal.api.listening import limit_unread, open_sockets
+from pombal.api.refusals import raw_refusal
+from pombal.api.tls import Certificate
+from pombal.config.settings import HttpSettings
 
-if TYPE_CHECKING:
-    from hypercorn.typing import ASGIFramework
+log = structlog.get_logger()
 
-BACKLOG = 1024
-# hypercorn shields its writes from cancellation, so a client that never reads would hold up the drain for ever. The
-# kernel ends such a connection (TCP_USER_TIMEOUT, tcp(7)) and with it the write.
-UNREAD_TIMEOUT_S = 10.0
-
-
-class _Config(Config):
-    """hypercorn's settings, on sockets that are open already: opening them is where a start can fail clearly."""
-
-    def __init__(self, sockets: list[socket.socket], graceful_timeout_s: float) -> None:
-        self._sockets = sockets
-        self.backlog = BACKLOG
-        self.graceful_timeout = graceful_timeout_s
-        self.include_server_header = False
-        self.accesslog = None
-        # A logger and not a name, or hypercorn gives it a handler of its own.
-        self.errorlog = logging.getLogger("hypercorn.error")
-
-    def create_sockets(self) -> Sockets:
-        return Sockets([], self._sockets, [])
+# Connections beyond the bound that are told so at once; more are closed without a word.
+TURNED_AWAY_MAX = 64
+TURN_AWAY_S = 1.0
 
 
-async def serve_http(
-    app: ASGIApp,
-    bind: str,
-    *,
-    shutdown: trio.Event,
-    graceful_timeout_s: float = 5.0,
-    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Serve until shutdown, then let requests in flight finish for graceful_timeout_s.
+class HttpServer:
+    """One for the life of the daemon; ``serve`` may be called again after a crash."""
 
-    Started, with URLs such as 'http://127.0.0.1:8001', once connections are accepted; port 0 shows as the one it got.
-    Raises StartRefused where bind cannot be listened on.
-    """
-    # It announces each address in words of its own; the caller knows them from task_status.
-    logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
-    sockets = await open_sockets(bind)
-    try:
-        config = _Config(sockets, graceful_timeout_s)
-        framework = cast("ASGIFramework", app)  # the same protocol, typed more narrowly
-        await serve(framework, config, shutdown_trigger=shutdown.wait, task_status=task_status, mode="asgi")
-    finally:
+    def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._config = _config(settings)
+        self._certificate = Certificate.of(settings)
+        self._connections: set[Connection] = set()
+        self._turned_away = 0
+        self._draining = trio.Event()
+        self._ends_at = inf
+        self._handling = trio.CancelScope()
+
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._connections)
+
+    def drain(self, within_s: float = inf) -> None:
+        """Accept no more and let what is in flight finish: requests by themselves, streams when the hub closes.
+
+        What is left after within_s is cancelled; without, ``finish`` says when.
+        """
+        self._ends_at = min(self._ends_at, trio.current_time() + within_s)
+        self._handling.deadline = self._ends_at
+        self._draining.set()
+
+    finish = drain
+
+    def reload_certificate(self) -> None:
+        """Read the certificate's files again, for connections from now on. Raises StartRefused, and keeps the old."""
+        if self._certificate is not None:
+            self._certificate.load()
+
+    async def serve(self, bind: str, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until ``drain``; returns when the last connection has ended.
+
+        Started, with URLs such as 'http://127.0.0.1:8001', once connections are accepted; port 0 shows as the one it
+        got. Raises StartRefused where bind cannot be listened on, or the certificate not be used.
+        """
+        self.reload_certificate()
+        sockets = await open_sockets(bind)
         for each in sockets:
-            each.close()
+            limit_unread(each, self._settings.stream_timeout_s)
+        listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(each)) for each in sockets]
+        try:
+            await self._serve(listeners, task_status)
+        finally:
+            for listener in listeners:
+                listener.socket.close()
+
+    async def _serve(self, listeners: list[trio.SocketListener], task_status: trio.TaskStatus[list[str]]) -> None:
+        context = WorkerContext(None)
+        around = Surroundings(self._app, self._settings, self._config, context)
+        with trio.CancelScope(deadline=self._ends_at) as self._handling:
+            async with trio.open_nursery() as handlers:
+                async with trio.open_nursery() as accepting:
+                    handle = partial(self._handle, around)
+                    accepting.start_soon(partial(trio.serve_listeners, handle, listeners, handler_nursery=handlers))
+                    task_status.started([self._url(listener) for listener in listeners])
+                    await self._draining.wait()
+                    accepting.cancel_scope.cancel()
+                for listener in listeners:
+                    listener.socket.close()
+                await context.terminated.set()  # answers say from now on that the connection closes
+                for connection in list(self._connections):
+                    connection.drain()
+
+    def _url(self, listener: trio.SocketListener) -> str:
+        host, port = listener.socket.getsockname()[:2]
+        scheme = "http" if self._certificate is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    async def _handle(self, around: Surroundings, stream: trio.SocketStream) -> None:
+        """An exception that left this would end the server."""
+        try:
+            if len(self._connections) >= self._settings.max_connections:
+                await self._turn_away(stream)
+            else:
+                await self._connect(around, stream)
+        except Exception:
+            log.exception("http connection crashed")
+
+    async def _connect(self, around: Surroundings, stream: trio.SocketStream) -> None:
+        transport: Transport = stream if self._certificate is None else self._certificate.wrap(stream)
+        connection = Connection(around, transport)
+        self._connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
+
+    async def _turn_away(self, stream: trio.SocketStream) -> None:
+        """Without TLS there is time for a word; a handshake would cost more than the connection that is refused."""
+        if self._certificate is None and self._turned_away < TURNED_AWAY_MAX:
+            self._turned_away += 1
+            detail = f"{self._settings.max_connections} connections are open ([http] max_connections)"
+            try:
+                with trio.move_on_after(TURN_AWAY_S), suppress(trio.BrokenResourceError):
+                    await stream.send_all(raw_refusal(503, detail))
+                    await stream.send_eof()
+                    while await stream.receive_some(4096):
+                        pass
+            finally:
+                self._turned_away -= 1
+        await trio.aclose_forcefully(stream)
 
 
-async def open_sockets(bind: str) -> list[socket.socket]:
-    """Listening sockets; several where a host name has several addresses. Raises StartRefused."""
-    try:
-        address = parse_bind(bind)
-        sockets = [_inherited(address)] if isinstance(address, InheritedBind) else await _bound(address)
-    except ValueError as error:
-        raise StartRefused(f"cannot listen on {bind!r}: it {error}; set [http] bind") from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StartRefused(f"cannot listen on {bind}: {reason}; stop what uses it, or set [http] bind") from error
-    for each in sockets:
-        _limit_unread(each)
-    return sockets
-
-
-async def _bound(address: TcpBind) -> list[socket.socket]:
-    listeners = await trio.open_tcp_listeners(address.port, host=address.host, backlog=BACKLOG)
-    return [socket.socket(fileno=listener.socket.detach()) for listener in listeners]
-
-
-def _inherited(address: InheritedBind) -> socket.socket:
-    """A copy, so that a server that is started again finds the original still open."""
-    inherited = socket.socket(fileno=os.dup(address.descriptor))
-    if inherited.type != socket.SOCK_STREAM or not inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        inherited.close()
-        raise OSError("the descriptor is no listening stream socket")
-    return inherited
-
-
-def _limit_unread(listening: socket.socket) -> None:
-    if listening.family in (socket.AF_INET, socket.AF_INET6):
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_TIMEOUT_S * 1000))
+def _config(settings: HttpSettings) -> Config:
+    """hypercorn's settings, as far as its protocols look at them."""
+    config = Config()
+    config.h11_max_incomplete_size = settings.header_max_bytes
+    config.websocket_max_message_size = settings.frame_max_bytes
+    config.include_server_header = False
+    config.accesslog = None
+    # A logger and not a name, or hypercorn gives it a handler of its own.
+    config.errorlog = logging.getLogger("hypercorn.error")
+    return config

@@ -15,10 +15,11 @@ from pombal.actors.policy import RestartPolicy
 from pombal.actors.supervisor import StartedOnce, supervise
 from pombal.actors.tree import ActorInfo, ActorTree
 from pombal.api.app import create_app
-from pombal.api.server import serve_http
+from pombal.api.bodies import BodyLimits
+from pombal.api.server import HttpServer
 from pombal.app.facts import Facts
 from pombal.app.rooms import Rooms, build_rooms
-from pombal.config.errors import StartRefused
+from pombal.config.errors import ConfigError, StartRefused
 from pombal.config.load import load_config
 from pombal.config.paths import Paths
 from pombal.config.reload import LiveSettings, ReloadReport
@@ -38,6 +39,8 @@ log = structlog.get_logger()
 # For the daemon's own actors: one that cannot be kept up ends the process, and systemd starts it again.
 CORE_POLICY = RestartPolicy(intensity=5, period_s=60.0, backoff_min_s=0.1, backoff_max_s=5.0)
 STATUS_EVERY_S = 5.0
+# What is left of HTTP when the hub has closed gets this long, at most a quarter of the drain.
+WRITE_OUT_S = 5.0
 
 Play = Callable[["Daemon"], Awaitable[None]]
 
@@ -70,7 +73,12 @@ class Daemon:
     def reload(self) -> ReloadReport:
         """Read the configuration file again; what may change now, changes. Raises ConfigError, and changes nothing."""
         path = None if self._config_path is None else str(self._config_path)
-        report = self.live.replace(load_config(path, os.environ).settings)
+        settings = load_config(path, os.environ).settings
+        try:
+            self._http.reload_certificate()
+        except StartRefused as error:
+            raise ConfigError(self._config_path or Path("config.toml"), [str(error)]) from error
+        report = self.live.replace(settings)
         configure_logging(self.live.current.log, environ=os.environ)
         self.rooms.writer.writer.acceptable_ms = self.live.current.latency.acceptable_ms
         log.info("configuration reloaded", **report.object())
@@ -99,6 +107,7 @@ class Daemon:
             rooms = self.rooms = await build_rooms(self.live, self.paths, self.tree, self.reload, self._http_url, stack)
             self.facts = Facts(rooms, self.live, self.tree, self.paths, system_clock())
             rooms.metrics.read_gauges_from(self.facts.sources())
+            self._http = self._new_http_server()
             nursery = await stack.enter_async_context(trio.open_nursery())
             await nursery.start(
                 partial(
@@ -142,12 +151,14 @@ class Daemon:
             rooms.service, settings.control, identify_by(rules), rooms.metrics.control_request
         )
         self._control_done = trio.Event()
-        inherited = listen_fds(os.environ).get("control")
-        listen = partial(bind_socket, self.paths.socket, rules) if inherited is None else partial(adopted, inherited)
+        inherited = listen_fds(os.environ)
+        control = inherited.get("control")
+        listen = partial(bind_socket, self.paths.socket, rules) if control is None else partial(adopted, control)
         await nursery.start(self._serve_control, listen)
-        self._http_shutdown, self._http_done = trio.Event(), trio.Event()
+        self._http_done = trio.Event()
         if settings.http.enabled:
-            await nursery.start(self._serve_http, settings.http.bind)
+            bind = f"fd://{inherited['http']}" if "http" in inherited else settings.http.bind
+            await nursery.start(self._serve_http, bind)
         else:
             self._http_done.set()
 
@@ -165,22 +176,18 @@ class Daemon:
         await supervise(self.tree.enter("control", "control"), serve, CORE_POLICY, refusals=(StartRefused,))
         self._control_done.set()
 
-    async def _serve_http(self, bind: str, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
+    def _new_http_server(self) -> HttpServer:
         app = create_app(
             health=self.facts.health,
             render_metrics=self.rooms.metrics.render,
             count_request=self.rooms.metrics.http_request,
         )
+        settings = self.live.current
+        return HttpServer(BodyLimits(app, settings.http, settings.media.max_bytes), settings.http)
 
+    async def _serve_http(self, bind: str, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
         started = _HttpStarted(self, StartedOnce(task_status))
-        serve = partial(
-            serve_http,
-            app,
-            bind,
-            shutdown=self._http_shutdown,
-            graceful_timeout_s=self._half_of_drain_s(),
-            task_status=started,
-        )
+        serve = partial(self._http.serve, bind, task_status=started)
         await supervise(self.tree.enter("http", "http"), serve, CORE_POLICY, refusals=(StartRefused,))
         self._http_done.set()
 
@@ -205,10 +212,6 @@ class Daemon:
     def _http_url(self) -> str | None:
         return self.http_urls[0] if self.http_urls else None
 
-    def _half_of_drain_s(self) -> float:
-        """What an HTTP request in flight may take when the daemon stops; the rest is for what comes after it."""
-        return self.live.current.daemon.drain_s / 2
-
     def _reload_told(self, notifier: Notifier) -> None:
         notifier.reloading()
         try:
@@ -220,7 +223,7 @@ class Daemon:
         """Nothing more comes in; what is in goes to disk, is acknowledged and told; then the doors close."""
         rooms = self.rooms
         self.facts.is_draining = True
-        self._http_shutdown.set()
+        self._http.drain()
         self._housekeeping.cancel()
         rooms.registry.close_mailboxes()
         rooms.context.draining.set()
@@ -230,6 +233,8 @@ class Daemon:
         rooms.registry.stop()
         rooms.hub.close()
         self._control.drain()
+        # Streams end now that the hub has; a client that does not take its last events must not hold up the rest.
+        self._http.finish(min(WRITE_OUT_S, self.live.current.daemon.drain_s / 4))
         await self._control_done.wait()
         await self._http_done.wait()
         log.info("drained", last_event_seq=rooms.hub.last_seq, version=__version__)

@@ -12,6 +12,7 @@ from pombal.config.keys import all_keys, sections
 from pombal.config.settings import Lognormal
 
 SHOWN_CHARACTERS = 60
+_SECRET = {"web.proxy", "web.gateway_url"}  # passwords are written into such addresses
 
 _REASONS = {
     "int_type": "must be a whole number",
@@ -60,6 +61,8 @@ def _problem(fault: ErrorDetails, key: tuple[str, ...]) -> str:
     if fault["type"] == "model_type":
         return f"{dotted}: must be a table: write [{dotted}], and its keys below it"
     if isinstance(fault["input"], dict):
+        return f"{dotted}: {_reason(fault)}"
+    if dotted in _SECRET:
         return f"{dotted}: {_reason(fault)}"
     return f"{dotted}: {_reason(fault)}, not {_shown(fault['input'])}"
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from pombal.config.bind import check_bind
+from pombal.config.urls import check_gateway_url, check_proxy
 from pombal.model.session import LinkKind
 
 Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
@@ -141,6 +142,49 @@ class HttpSettings(Section):
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = Field(
         None, description="Where the outside finds this server; for links that Pombal prints."
     )
+    tls_certificate: str | None = Field(
+        None, description="The certificate (PEM, with its chain) to offer; with it HTTP is served over TLS only."
+    )
+    tls_key: str | None = Field(None, description="The certificate's private key (PEM, without a passphrase).")
+    max_connections: Count = Field(2048, description="Connections at once; one more is told so (503) and closed.")
+    header_timeout_s: Seconds = Field(
+        10.0, description="How long a request's line and headers may take, and a TLS handshake."
+    )
+    header_max_bytes: Annotated[int, Field(ge=4096, le=1_048_576)] = Field(
+        32_768, description="A request's line and headers together; more is refused (431)."
+    )
+    keep_alive_s: Seconds = Field(75.0, description="How long a connection may be idle between two requests.")
+    body_timeout_s: Seconds = Field(30.0, description="How long a body may take, beside the time its size allows for.")
+    body_bytes_per_second: Count = Field(
+        16_384, description="A body that has arrived slower than this, body_timeout_s apart, is refused."
+    )
+    body_max_bytes: Count = Field(
+        12_582_912, description="Largest body but for files by multipart (media.max_bytes); more is refused (413)."
+    )
+    bodies_max_bytes: Count = Field(
+        134_217_728, description="Bodies in memory at once; a request beyond it is refused (503)."
+    )
+    write_timeout_s: Seconds = Field(
+        30.0, description="How long a client may take nothing of its answer before it is cut off."
+    )
+    stream_timeout_s: Seconds = Field(
+        300.0, description="The same for WebSockets and event streams, which cost little while they stand still."
+    )
+    heartbeat_s: Seconds = Field(
+        15.0, description="How often a quiet stream shows life: a WebSocket by a ping, an event stream by a comment."
+    )
+    frame_max_bytes: Annotated[int, Field(ge=1024, le=67_108_864)] = Field(
+        1_048_576, description="Largest frame a WebSocket client may send; a larger one closes it (1009)."
+    )
+    streams_per_token: Count = Field(
+        200, description="WebSockets and event streams of one token at once; one more is refused (4429, or 429)."
+    )
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        return self
 
 
 class AuthSettings(Section):
@@ -224,6 +268,53 @@ class SimulatorSessionSettings(SimulatorProfile):
     burst: Count | None = None
 
 
+class WebProfile(Section):
+    """How one session on WhatsApp Web connects; also accepted as a session's own `settings`."""
+
+    proxy: Annotated[str, AfterValidator(check_proxy)] | None = Field(
+        None, description="Connect to WhatsApp through this: http://[user:password@]host:port or socks5://…"
+    )
+    gateway_url: Annotated[str, AfterValidator(check_gateway_url)] | None = Field(
+        None, description="Use the gateway at this address (wss://…) instead of starting one."
+    )
+
+
+class WebSettings(WebProfile):
+    gateway_token_file: str | None = Field(None, description="The file with the token that gateway_url asks for.")
+    gateway_command: list[str] = Field(
+        [], description="What starts a gateway; empty: `pombal gateway web` of this installation."
+    )
+    sessions_per_process: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1, description="Sessions that share a gateway process; one each costs memory and isolates best."
+    )
+    start_timeout_s: Seconds = Field(30.0, description="How long a gateway may take until it answers.")
+    stop_timeout_s: Seconds = Field(5.0, description="How long a gateway may take to end before it is killed.")
+    idle_stop_s: Seconds = Field(15.0, description="A gateway that has served no session for this long is stopped.")
+    memory_max_bytes: Annotated[int, Field(ge=33_554_432)] = Field(
+        536_870_912, description="A gateway process that takes more memory (RSS) is restarted."
+    )
+    descriptors_max: Count = Field(
+        500, description="A gateway with so many file descriptors takes no more sessions, and is replaced when empty."
+    )
+    log_lines_per_s: Count = Field(50, description="What one gateway may say in our log; more is counted and dropped.")
+    login_timeout_s: Seconds = Field(30.0, description="Paired but not connected for so long: the client is restarted.")
+    qr_rounds: Annotated[int, Field(ge=1, le=100)] = Field(
+        3, description="Series of QR codes shown before pairing_timeout."
+    )
+    ping_every_s: Seconds = Field(10.0, description="How often a gateway is asked whether it is there.")
+    ping_timeout_s: Seconds = Field(10.0, description="How long it may take to say anything before the link is lost.")
+    answer_timeout_s: Seconds = Field(30.0, description="How long a gateway may take to answer a command.")
+    max_unacknowledged: Count = Field(1000, description="Events of one session that may be under way to the store.")
+    transfer_timeout_s: Seconds = Field(60.0, description="A transfer of a file without progress for so long fails.")
+
+
+class WebSessionSettings(WebProfile):
+    """A session's own `settings` on WhatsApp Web."""
+
+    messages_per_second: float | None = Field(None, gt=0, le=10_000)
+    burst: Count | None = None
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -242,4 +333,5 @@ class Settings(Section):
     auth: AuthSettings = AuthSettings()
     metrics: MetricsSettings = MetricsSettings()
     media: MediaSettings = MediaSettings()
+    web: WebSettings = WebSettings()
     simulator: SimulatorSettings = SimulatorSettings()

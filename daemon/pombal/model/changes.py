@@ -5,6 +5,7 @@ answers with is named in its docstring; a PombalError is an answer too.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from pombal.model.clock import Stamp
@@ -259,6 +260,44 @@ class PutMedia(Asked, Change):
 
     sha256: str
     size_bytes: int
+
+
+# Moving in
+
+
+class Imported(StrEnum):
+    """What became of something that another system has recorded."""
+
+    ADDED = "added"
+    MOVED_ON = "moved_on"  # it was here, and has reached another status since
+    KNOWN = "known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportSession(Asked, Change):
+    """→ (Imported, SessionRow), or not_found where it has been deleted. It gets the first of ``names`` that is free.
+
+    By its id it is known again. The totals are those that the other system had counted.
+    """
+
+    id: str
+    names: tuple[str, ...]
+    owner: str
+    link: LinkKind
+    device_name: str | None
+    phone_number: str | None
+    connected_at_ms: int | None
+    total_messages_sent: int
+    total_messages_received: int
+    error_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportMessage(Asked, Change):
+    """→ Imported, or conflict. The row as it shall be, of origin history; its id is set when it is written."""
+
+    session_key: int
+    message: MessageRow
 
 
 # Housekeeping, in slices of at most ``limit`` rows so that none holds up a commit

@@ -40,6 +40,11 @@ def advance(row: MessageRow, step: Step, acceptable_ms: int) -> MessageRow:
     return row if after == row else _with_total(after, acceptable_ms)
 
 
+def is_out(row: MessageRow) -> bool:
+    """Whether WhatsApp has taken it."""
+    return RANK[row.status] >= RANK[MessageStatus.SENT]
+
+
 def dispatched(row: MessageRow, at_ms: int) -> MessageRow:
     """The row once its first try has been handed to the link."""
     if row.dispatched_at is not None:

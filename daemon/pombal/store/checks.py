@@ -78,7 +78,8 @@ def event_references(connection: sqlite3.Connection) -> Iterator[str]:
 def counters(connection: sqlite3.Connection) -> Iterator[str]:
     """What a session counts is what it has, as long as it has its messages."""
     sql = """
-        SELECT s.name, s.total_messages_sent, s.total_messages_received, s.total_messages_failed,
+        SELECT s.name, s.total_messages_sent - s.earlier_messages_sent,
+            s.total_messages_received - s.earlier_messages_received, s.total_messages_failed,
             coalesce(sum(m.direction = 'outbound' AND m.status IN ('sent', 'delivered', 'read')), 0),
             coalesce(sum(m.direction = 'inbound'), 0),
             coalesce(sum(m.direction = 'outbound' AND m.status = 'failed'), 0)

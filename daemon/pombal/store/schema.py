@@ -300,5 +300,11 @@ def m0008_contacts(db: Database) -> None:
     db.execute("CREATE INDEX contacts_by_lid ON contacts (session_key, lid) WHERE lid IS NOT NULL")
 
 
+@migrations()
+def m0009_earlier_totals(db: Database) -> None:
+    for column in ("earlier_messages_sent", "earlier_messages_received"):
+        db.execute(f"ALTER TABLE sessions ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+
+
 SCHEMA_VERSION = len(migrations._migrations)
 """How many migrations this program knows; a database with one that it does not know is newer than the program."""

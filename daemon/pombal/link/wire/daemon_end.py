@@ -79,8 +79,8 @@ class DaemonEnd:
 
     # To be sent
 
-    def hello(self, daemon: str, session: frames.SessionInfo) -> str:
-        return self._text(frames.DaemonHello(PROTOCOL, daemon, session))
+    def hello(self, daemon: str, session: frames.SessionInfo, max_unacknowledged: int = 1000) -> str:
+        return self._text(frames.DaemonHello(PROTOCOL, daemon, session, max_unacknowledged))
 
     def ack(self, seq: int) -> str:
         """Raises WireError (out_of_order) for what was never told."""

@@ -13,6 +13,7 @@ from pombal.link.wire.limits import NUMBER_MAX
 from pombal.link.wire.shapes import opaque
 
 Number = Annotated[int, Field(ge=0, le=NUMBER_MAX)]
+Positive = Annotated[int, Field(ge=1, le=NUMBER_MAX)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,12 @@ class SessionInfo:
 
 @dataclass(frozen=True, slots=True)
 class DaemonHello:
-    """The daemon's first frame."""
+    """The daemon's first frame. max_unacknowledged: how many events it can hold that it has not acknowledged."""
 
     protocol: Number
     daemon: str
     session: SessionInfo
+    max_unacknowledged: Positive = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,12 @@ class CommandFrame:
 
 @dataclass(frozen=True, slots=True)
 class GatewayHello:
-    """The gateway's first frame, if it serves the session."""
+    """The gateway's first frame, if it serves the session. max_unacknowledged: not above what the daemon can hold."""
 
     protocol: Number
     gateway: str
     deduplicates: bool
-    max_unacknowledged: Annotated[int, Field(ge=1, le=NUMBER_MAX)]
+    max_unacknowledged: Positive
     capabilities: tuple[str, ...] = ()
 
 

@@ -22,6 +22,7 @@ class Shape(Generic[T]):
 
     def __init__(self, name: str, shape: type[T]) -> None:
         self.name = name
+        self.fields = [field.name for field in fields(shape)]  # type: ignore[arg-type]
         self._opaque = [field.name for field in fields(shape) if field.metadata.get("opaque")]  # type: ignore[arg-type]
         self._adapter: TypeAdapter[T] = TypeAdapter(shape)
         self._omitted = {field.name for field in fields(shape) if field.default is None}  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from pombal.model import changes
 from pombal.model.changes import Change
 from pombal.model.message import Direction
 from pombal.model.phone import LID_SERVER, number_of, server_of
-from pombal.store.decisions import housekeeping, inbound, outbound, people, sessions
+from pombal.store.decisions import housekeeping, imports, inbound, outbound, people, sessions
 from pombal.store.workspace import Workspace
 
 DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
@@ -35,6 +35,8 @@ DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
     changes.PruneRollups: housekeeping.prune_rollups,
     changes.PurgeMessages: housekeeping.purge_messages,
     changes.PutMedia: housekeeping.put_media,
+    changes.ImportSession: imports.session,
+    changes.ImportMessage: imports.message,
 }
 
 
@@ -79,6 +81,10 @@ def load_for(batch: Iterable[Change], space: Workspace) -> None:
                 message_rows.update(change.message_ids)
                 for contact in change.contacts:
                     _people(change.session_key, numbers, lids, contact.number, contact.lid)
+            case changes.ImportMessage():
+                link_keys.add((change.session_key, change.message.link_id))
+                id_keys.add((change.session_key, change.message.message_id, change.message.direction))
+                _people(change.session_key, numbers, lids, change.message.contact_number, change.message.chat_id)
             case changes.Advance():
                 link_keys.add((change.session_key, change.link_id))
             case changes.EditMessage() | changes.RevokeMessage():

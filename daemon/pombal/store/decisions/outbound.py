@@ -8,7 +8,7 @@ from pombal.model.content import Reaction
 from pombal.model.errors import Kind, PombalError, invalid, not_found
 from pombal.model.events import EventType
 from pombal.model.message import Direction, MessageRow, MessageStatus, Origin
-from pombal.model.message_status import Step, advance, dispatched
+from pombal.model.message_status import Step, advance, dispatched, is_out
 from pombal.store.decisions import people
 from pombal.store.workspace import Workspace
 
@@ -155,16 +155,12 @@ def _count(space: Workspace, before: MessageRow, after: MessageRow, at_ms: int) 
     if after.direction == Direction.INBOUND:
         return
     session = space.session(after.session_key)
-    reached = _is_out(after) - _is_out(before)
+    reached = is_out(after) - is_out(before)
     session.total_messages_sent += reached
     failed = MessageStatus.FAILED
     session.total_messages_failed += (after.status == failed) - (before.status == failed)
     session.last_activity_at = max(session.last_activity_at or 0, at_ms)
     space.touch(session)
-
-
-def _is_out(row: MessageRow) -> bool:
-    return row.status in (MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
 
 
 def _tell_status(space: Workspace, before: MessageRow, after: MessageRow, at_ms: int) -> None:
