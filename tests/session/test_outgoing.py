@@ -14,7 +14,6 @@ from pombal.model.changes import FailQueue
 from pombal.model.errors import Kind
 from pombal.model.message import MessageStatus
 from pombal.model.params import MessageRefParams, SessionNameParams
-from pombal.store.message_queries import Reference
 from tests.fakes.link import FakeLink, FakeNetwork, incoming, log_in, paired
 from tests.fakes.rooms import World, outcome, running
 
@@ -386,7 +385,7 @@ async def test_a_message_cannot_be_cancelled_while_it_is_being_made_ready(
 
     async def slowly(query: Callable[[sqlite3.Connection], T]) -> T:
         answer = await run(query)
-        if isinstance(answer, Reference):
+        if isinstance(answer, str):  # a link_id
             await slow.wait()
         return answer
 

@@ -185,11 +185,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to send, under an id that was fixed before the first try.
-
-    quoted_participant: who wrote the message that this one answers; empty: we did. A reaction in content names its
-    message in the same way: ``{"emoji", "link_id", "participant"}``.
-    """
+    """One message to send, under an id that was fixed before the first try."""
 
     link_id: str
     chat_id: str
@@ -198,7 +194,6 @@ class Outgoing:
     text: str | None = None
     content: Mapping[str, Any] | None = None
     quoted_link_id: str | None = None
-    quoted_participant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pombal.model.clock import Stamp
 from pombal.model.message import MessageRow
 from pombal.session.context import SessionContext
 from pombal.session.handover import HandOver
-from pombal.session.lanes import Lanes, is_upload, lane_of
+from pombal.session.lanes import Lanes, is_upload, lane_of, upload_s
 from pombal.session.outgoing import outgoing
 from pombal.session.pacing import Pace, Pacer, pace_of
 from pombal.session.queue_ends import SLICE
@@ -112,7 +112,8 @@ class Dispatcher:
         if self._expired(row, at.wall_ms):
             outbox.dropped(row)
             return
-        outbox.dispatched(row, at.mono_ms, is_upload=is_upload(row))
+        grace_s = upload_s(row, self._context.settings.outbox)
+        outbox.dispatched(row, at.mono_ms, is_upload=is_upload(row), grace_ms=grace_s * 1000)
         if self._pacer is not None:
             self._pacer.take(trio.current_time())
         if is_upload(row):

@@ -8,7 +8,7 @@ from pombal.model.clock import Stamp
 from pombal.model.message import MessageRow, MessageStatus
 from pombal.model.text import storable
 from pombal.session.context import SessionContext
-from pombal.session.lanes import is_upload
+from pombal.session.lanes import is_upload, upload_s
 from pombal.session.seat import Seat
 
 
@@ -58,8 +58,7 @@ class HandOver:
         """A file may take as long as its size asks for. One that takes longer is given up, and the link is not:
         others go on over it."""
         outbox = self._context.settings.outbox
-        size_bytes = ((row.content or {}).get("media") or {}).get("size_bytes") or 0
-        timeout_s = outbox.ack_timeout_s + size_bytes / outbox.upload_bytes_per_second
+        timeout_s = outbox.ack_timeout_s + upload_s(row, outbox)
         with trio.move_on_after(timeout_s):
             await self._link.send(message)
             self._seat.outbox.handed_over(row, self._context.clock().mono_ms)

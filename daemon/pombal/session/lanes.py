@@ -4,6 +4,7 @@ A message with a file may be minutes on its way to the link, and a recipient who
 about; meanwhile nothing of the same chat may overtake, and everything else goes on. Pure.
 """
 
+from pombal.config.settings import OutboxSettings
 from pombal.model.message import MessageRow
 
 
@@ -15,6 +16,14 @@ def lane_of(row: MessageRow) -> str:
 def is_upload(row: MessageRow) -> bool:
     """Whether a file goes with it."""
     return bool(row.content and row.content.get("media"))
+
+
+def upload_s(row: MessageRow, outbox: OutboxSettings) -> float:
+    """How long its file may be on its way; 0 without one."""
+    if not is_upload(row):
+        return 0.0
+    size_bytes: int = (row.content or {})["media"].get("size_bytes") or 0
+    return size_bytes / outbox.upload_bytes_per_second
 
 
 class Lanes:

@@ -20,6 +20,7 @@ class InFlight:
     dispatched_mono_ms: int
     is_overdue: bool = False
     is_upload: bool = False  # its file is still on its way to the link
+    grace_ms: float = 0.0  # what its file may take beyond that
 
 
 @dataclass(slots=True)
@@ -150,10 +151,12 @@ class Outbox:
             if row.id in self._waiting:
                 self._waiting[row.id] = row
 
-    def dispatched(self, row: MessageRow, now_mono_ms: int, *, is_upload: bool = False) -> None:
+    def dispatched(
+        self, row: MessageRow, now_mono_ms: int, *, is_upload: bool = False, grace_ms: float = 0.0
+    ) -> None:  # fmt: skip
         """It is being handed to the link."""
         self._waiting.pop(row.id, None)
-        self.in_flight[row.link_id] = InFlight(row, now_mono_ms, is_upload=is_upload)
+        self.in_flight[row.link_id] = InFlight(row, now_mono_ms, is_upload=is_upload, grace_ms=grace_ms)
 
     def handed_over(self, row: MessageRow, now_mono_ms: int) -> None:
         """The link has its file: from now on the server's acknowledgement is waited for."""
@@ -179,7 +182,8 @@ class Outbox:
         """Those whose acknowledgement has just become too late; they leave the window, and are told once."""
         found = []
         for flight in self.in_flight.values():
-            if not (flight.is_overdue or flight.is_upload) and now_mono_ms - flight.dispatched_mono_ms > timeout_ms:
+            waited_ms = now_mono_ms - flight.dispatched_mono_ms - flight.grace_ms
+            if not (flight.is_overdue or flight.is_upload) and waited_ms > timeout_ms:
                 flight.is_overdue = True
                 found.append(flight.row)
         return found

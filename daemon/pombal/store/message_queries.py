@@ -4,7 +4,7 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from pombal.model.message import Direction, MessageRow
 from pombal.store.rows import MESSAGE_COLUMNS, json_row, message_row, packed, unpacked
@@ -171,19 +171,10 @@ def queue_depths(connection: sqlite3.Connection) -> dict[int, int]:
     return dict(connection.execute(sql).fetchall())
 
 
-class Reference(NamedTuple):
-    """A message as WhatsApp names it. participant: who wrote it; empty: we did."""
-
-    link_id: str
-    participant: str
-
-
-def reference_to(connection: sqlite3.Connection, session_key: int, message_id: str) -> Reference | None:
-    """For a quote or a reaction; None where the message has been removed."""
+def link_ids_of(connection: sqlite3.Connection, session_key: int, message_id: str) -> str | None:
+    """WhatsApp's own id of a message of ours, for a quote or a reaction."""
     row = message_by_id(connection, session_key, message_id)
-    if row is None:
-        return None
-    return Reference(row.link_id, "" if row.direction == Direction.OUTBOUND else row.participant or row.chat_id)
+    return None if row is None else row.link_id
 
 
 def oldest_queued_at(connection: sqlite3.Connection) -> int | None:
