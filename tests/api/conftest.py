@@ -12,9 +12,15 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from pombal.api.app import create_app
+from pombal.api.context import Api
+from pombal.api.rate_limit import RateLimit
 from pombal.api.server import HttpServer
-from pombal.config.settings import HttpSettings
+from pombal.auth.keys import Keys
+from pombal.auth.tokens import Tokens
+from pombal.config.settings import AuthSettings, HttpSettings, Settings
 from pombal.model.health import WELL, Check, Health
+from tests.control.support import FakeService
+from tests.fakes.rooms import OWN_SECRET
 
 WELL_AND_READY = Health(
     checks={"writer": WELL, "store": WELL},
@@ -31,6 +37,8 @@ class World:
     """What the application is shown of the daemon, and what it counted."""
 
     health: Health = WELL_AND_READY
+    settings: Settings = field(default_factory=Settings)
+    tokens: Tokens = field(default_factory=lambda: Tokens(Keys(OWN_SECRET), AuthSettings))
     counted: list[tuple[str, str, int]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
@@ -42,10 +50,16 @@ class World:
         self.seconds.append(seconds)
 
     def app(self) -> FastAPI:
-        return create_app(
+        return create_app(self.api(), self.count)
+
+    def api(self) -> Api:
+        return Api(
+            service=FakeService(),
+            tokens=self.tokens,
+            settings=lambda: self.settings,
             health=lambda: self.health,
             render_metrics=lambda accept: (f"# for {accept}\n".encode(), "text/plain; version=0.0.4; charset=utf-8"),
-            count_request=self.count,
+            rate_limit=RateLimit(lambda: self.settings.http.requests_per_minute),
         )
 
 

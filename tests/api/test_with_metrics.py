@@ -1,5 +1,7 @@
 """The application and the registry together, over a real connection, as Prometheus meets them."""
 
+from dataclasses import replace
+
 import httpx
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -14,7 +16,7 @@ ACCEPT = "application/openmetrics-text;version=1.0.0,application/openmetrics-tex
 
 async def test_requests_are_found_in_the_next_scrape(world: World, serving: Serve) -> None:
     metrics = Metrics("1.2.3", MetricsSettings)
-    app = create_app(health=lambda: world.health, render_metrics=metrics.render, count_request=metrics.http_request)
+    app = create_app(replace(world.api(), render_metrics=metrics.render), metrics.http_request)
     async with serving(app) as served, httpx.AsyncClient(base_url=served.url) as http:
         await http.get("/api/v1/health/")
         await http.get("/nowhere")

@@ -19,8 +19,8 @@ from pombal.model.errors import PombalError
 from pombal.model.events import Event, EventType
 from pombal.model.message import Direction, Message, MessageRow, MessageStatus, MessageType, Origin, show_message
 from pombal.model.params import SendParams
-from pombal.model.results import Reloaded
-from pombal.service.base import SendAnswer, SendReply, Subscription
+from pombal.model.results import MediaStored, Reloaded
+from pombal.service.base import ReceiveChunk, SendAnswer, SendReply, Subscription
 
 Handler = Callable[[Any, Caller], Awaitable[BaseModel]]
 
@@ -92,6 +92,12 @@ class FakeService:
         waiting, self.uncommitted = self.uncommitted, []
         for number, (params, reply) in enumerate(waiting, start=1):
             reply(SendAnswer(message(number, params.text or ""), created=True))
+
+    async def put_media(self, receive: ReceiveChunk, caller: Caller) -> MediaStored:
+        raise AssertionError("the control socket takes files in chunks")
+
+    async def media_size(self, sha256: str) -> int:
+        raise AssertionError("the control socket does not ask for that")
 
     def subscribe(self, **asked: Any) -> AbstractAsyncContextManager[Subscription]:
         self.subscriptions.append(asked)

@@ -1,74 +1,63 @@
-"""The HTTP application: `/metrics`, `/api/v1/health/`, `/livez` and `/readyz`."""
+"""The HTTP application: its routes, what is around them, and how they refuse."""
 
-from collections.abc import Callable
-from typing import Any
-
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 
-from pombal.api.access import require_local
-from pombal.api.middleware import Counting, CountRequest, OneSlash
-from pombal.api.problems import on_crash, on_http_error, on_invalid_request, on_refusal
+from pombal import __version__
+from pombal.api.context import Api
+from pombal.api.middleware import Counting, CountRequest, HeadAsGet, OneSlash
+from pombal.api.problems import (
+    BadRequest,
+    on_bad_request,
+    on_client_gone,
+    on_crash,
+    on_http_error,
+    on_invalid_request,
+    on_refusal,
+)
+from pombal.api.routes import events, health, messages, qr, schema, send, sessions
 from pombal.model.errors import PombalError
-from pombal.model.health import VITAL_CHECKS, Health
 
-READ = ["GET", "HEAD"]
-UNCACHED = {"Cache-Control": "no-store"}
+ROUTERS = (sessions.router, qr.router, messages.router, send.router, events.router, health.router, schema.router)
+CORS_MAX_AGE_S = 600
 
 
-def create_app(
-    *, health: Callable[[], Health], render_metrics: Callable[[str], tuple[bytes, str]], count_request: CountRequest
-) -> FastAPI:
-    """The application. render_metrics takes an Accept header and gives the page with its content type.
-
-    Both callables answer from memory, at once.
-    """
-    app = FastAPI(title="Pombal", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+def create_app(api: Api, count_request: CountRequest) -> FastAPI:
+    """The application."""
+    app = FastAPI(
+        title="Pombal", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
+    app.state.api = api
     for kind, handler in (
         (PombalError, on_refusal),
+        (BadRequest, on_bad_request),
         (HTTPException, on_http_error),
         (RequestValidationError, on_invalid_request),
+        (ClientDisconnect, on_client_gone),
         (Exception, on_crash),
     ):
         app.add_exception_handler(kind, handler)
+    for router in ROUTERS:
+        app.include_router(router)
     # The last one added is the outermost.
+    _add_cors(app, api.settings().http.cors_origins)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Counting, count=count_request)
     app.add_middleware(OneSlash)
-    _add_metrics(app, render_metrics)
-    _add_health(app, health)
     return app
 
 
-def _add_metrics(app: FastAPI, render_metrics: Callable[[str], tuple[bytes, str]]) -> None:
-    @app.api_route("/metrics", methods=READ)
-    async def metrics(request: Request) -> Response:
-        require_local(request)
-        page, content_type = render_metrics(", ".join(request.headers.getlist("accept")))
-        return Response(page, headers={"Content-Type": content_type})
-
-
-def _add_health(app: FastAPI, health: Callable[[], Health]) -> None:
-    @app.api_route("/api/v1/health", methods=READ)
-    async def whole() -> Response:
-        now = health()
-        return _answer(now.object(), now.ok)
-
-    @app.api_route("/livez", methods=READ)
-    async def livez() -> Response:
-        now = health()
-        return _answer(_brief([name for name in now.failing if name in VITAL_CHECKS]), now.is_live)
-
-    @app.api_route("/readyz", methods=READ)
-    async def readyz() -> Response:
-        now = health()
-        return _answer(_brief([name for name in now.failing if name not in now.checks]), now.is_ready)
-
-
-def _brief(failing: list[str]) -> dict[str, Any]:
-    return {"status": "failing" if failing else "ok", "failing": failing}
-
-
-def _answer(body: dict[str, Any], ok: bool) -> JSONResponse:
-    return JSONResponse(body, 200 if ok else 503, UNCACHED)
+def _add_cors(app: FastAPI, origins: list[str]) -> None:
+    """Off unless configured. Tokens go in a header, never in a cookie of another origin: no credentials."""
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "Range"],
+            expose_headers=["Content-Range", "Content-Disposition", "ETag", "Expires-At", "Retry-After"],
+            max_age=CORS_MAX_AGE_S,
+        )

@@ -6,6 +6,7 @@ from typing import Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UNKNOWN_ROUTE = "unknown"
+IS_HEAD = "pombal.is_head"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -25,6 +26,30 @@ class OneSlash:
         if scope["type"] in ("http", "websocket") and scope["path"].endswith("/") and scope["path"] != "/":
             scope = {**scope, "path": scope["path"][:-1]}
         await self._app(scope, receive, send)
+
+
+class HeadAsGet:
+    """Answers HEAD as GET without the body, wherever GET is answered (RFC 9110, 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET", IS_HEAD: True}
+            send = _without_body(send)
+        await self._app(scope, receive, send)
+
+
+def _without_body(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            if message.get("more_body", False):
+                return
+            message = {"type": "http.response.body", "body": b""}
+        await send(message)
+
+    return send_head
 
 
 class Counting:

@@ -16,6 +16,8 @@ from pombal.actors.supervisor import StartedOnce, supervise
 from pombal.actors.tree import ActorInfo, ActorTree
 from pombal.api.app import create_app
 from pombal.api.bodies import BodyLimits
+from pombal.api.context import Api
+from pombal.api.rate_limit import RateLimit
 from pombal.api.server import HttpServer
 from pombal.app.facts import Facts
 from pombal.app.rooms import Rooms, build_rooms
@@ -177,11 +179,16 @@ class Daemon:
         self._control_done.set()
 
     def _new_http_server(self) -> HttpServer:
-        app = create_app(
+        rooms = self.rooms
+        api = Api(
+            service=rooms.service,
+            tokens=rooms.tokens,
+            settings=lambda: self.live.current,
             health=self.facts.health,
-            render_metrics=self.rooms.metrics.render,
-            count_request=self.rooms.metrics.http_request,
+            render_metrics=rooms.metrics.render,
+            rate_limit=RateLimit(lambda: self.live.current.http.requests_per_minute),
         )
+        app = create_app(api, rooms.metrics.http_request)
         settings = self.live.current
         return HttpServer(BodyLimits(app, settings.http, settings.media.max_bytes), settings.http)
 

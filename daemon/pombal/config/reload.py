@@ -12,6 +12,7 @@ _LIVE_KEYS = (
     "auth.issuer",
     "auth.leeway_s",
     "auth.token_lifetime_s",
+    "http.requests_per_minute",
     "link.reconnect_min_s",
     "link.reconnect_max_s",
     "link.stable_s",

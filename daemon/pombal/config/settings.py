@@ -12,6 +12,7 @@ Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
 Milliseconds = Annotated[float, Field(ge=0, le=86_400_000)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 Claim = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -140,8 +141,10 @@ class HttpSettings(Section):
         "127.0.0.1:8001", description="Address and port; loopback by default."
     )
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = Field(
-        None, description="Where the outside finds this server; for links that Pombal prints."
+        None, description="Where the outside finds this server; for links that Pombal gives."
     )
+    requests_per_minute: Count = Field(60_000, description="Requests of one token at once, and again each minute.")
+    cors_origins: list[Origin] = Field([], max_length=100, description="Web pages of these origins may use the API.")
     tls_certificate: str | None = Field(
         None, description="The certificate (PEM, with its chain) to offer; with it HTTP is served over TLS only."
     )

@@ -5,7 +5,6 @@ Sans-IO, but for what it knows of the catalog.
 
 import difflib
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -16,6 +15,7 @@ from pydantic import BaseModel
 from pombal.model.errors import Kind, PombalError
 from pombal.model.events import Event
 from pombal.model.params_base import Params, parse_params
+from pombal.model.strict_json import NotJson, parse_json
 from pombal.service.catalog import METHODS, Method
 
 NO_ID = b"null"
@@ -85,15 +85,9 @@ def parse_request(line: bytes) -> Request:
 
 def _parse_json(line: bytes) -> Any:
     try:
-        return _DECODER.decode(line.decode())
-    except UnicodeDecodeError as error:
-        raise BadRequest(Code.PARSE_ERROR, f"not UTF-8: {error.reason} at byte {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise BadRequest(Code.PARSE_ERROR, f"not JSON: {error.msg} at character {error.pos}") from None
-    except RecursionError:
-        raise BadRequest(Code.PARSE_ERROR, "nested too deeply") from None
-    except ValueError as error:
-        raise BadRequest(Code.PARSE_ERROR, f"not JSON that can be read: {error}") from None
+        return parse_json(line)
+    except NotJson as error:
+        raise BadRequest(Code.PARSE_ERROR, str(error)) from None
 
 
 def _parse_id(message: dict[str, Any]) -> bytes | None:
@@ -126,37 +120,6 @@ def _parse_object(message: dict[str, Any], request_id: bytes | None) -> dict[str
     if not isinstance(params, dict):
         raise BadRequest(Code.INVALID_PARAMS, "params must be an object", request_id or NO_ID)
     return params
-
-
-def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Which of the two was meant is anybody's guess, and parsers differ in theirs.
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return members
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("a number is too large")
-    return number
-
-
-def _bounded(text: str) -> int:
-    # Python refuses what is longer by itself, in words that speak of sys.set_int_max_str_digits().
-    if len(text) > 1000:
-        raise ValueError(f"an integer has {len(text)} digits")
-    return int(text)
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded
-)
 
 
 # Out

@@ -15,6 +15,7 @@ from pombal.model.message import Direction, MessageType
 from pombal.model.params_base import (
     MEDIA_CHUNK_MAX_BYTES,
     Base64Data,
+    Count,
     Cursor,
     Label,
     Limit,
@@ -113,6 +114,7 @@ class SessionListParams(Params):
     )
     limit: Limit = 50
     cursor: Cursor | None = None
+    count: Count = False
 
 
 class PairCodeParams(Params):

@@ -70,10 +70,11 @@ TimeText = Annotated[
 ]
 Limit = Annotated[int, Field(ge=1, le=500, description="How many results at most.")]
 Cursor = Annotated[str, Field(min_length=1, max_length=512, description="`next` of the page before; opaque.")]
+Count = Annotated[bool, Field(description="Also count all that the filters let pass; that may take long.")]
 Sequence = Annotated[int, Field(ge=0, le=INT64_MAX, description="An event's sequence number.")]
 
 
-def _decode(value: Any) -> Any:
+def decode_base64(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
@@ -84,7 +85,7 @@ def _decode(value: Any) -> Any:
 
 Base64Data = Annotated[
     bytes,
-    BeforeValidator(_decode),
+    BeforeValidator(decode_base64),
     Field(max_length=MEDIA_CHUNK_MAX_BYTES),
     PlainSerializer(lambda data: base64.b64encode(data).decode(), return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "contentEncoding": "base64"}),

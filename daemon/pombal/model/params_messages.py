@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from pombal.model.content import ContactCard, Location, MediaReference, Reaction, check_parts
 from pombal.model.errors import PombalError
 from pombal.model.ids import check_message_id
 from pombal.model.message import Direction, MessageStatus, MessageType, Origin
 from pombal.model.params_base import (
+    Count,
     Cursor,
     Limit,
     Natural,
@@ -19,7 +20,13 @@ from pombal.model.params_base import (
     refusing,
 )
 
-NewMessageId = Annotated[str, refusing(check_message_id)]
+ChatId = Annotated[str, Field(max_length=128)]
+SearchText = Annotated[str, Field(max_length=256)]
+NewMessageId = Annotated[
+    str,
+    refusing(check_message_id),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}),
+]
 MessageId = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -60,14 +67,7 @@ class SendParams(Params):
 
 
 class MessageRefParams(Params):
-    """message.cancel and message.resend"""
-
-    session: SessionRef
-    message_id: MessageId
-
-
-class MessageGetParams(Params):
-    """message.get: by session and message_id, or by id"""
+    """message.get, message.cancel and message.resend: by session and message_id, or by id"""
 
     session: SessionRef | None = None
     message_id: MessageId | None = None
@@ -82,6 +82,10 @@ class MessageGetParams(Params):
         raise ValueError("give session and message_id, or id alone")
 
 
+class MessageGetParams(MessageRefParams):
+    """message.get"""
+
+
 class MessageListParams(Params):
     """message.list"""
 
@@ -90,16 +94,17 @@ class MessageListParams(Params):
     message_type: MessageType | None = Field(None, strict=False)
     status: MessageStatus | None = Field(None, strict=False)
     origin: Origin | None = Field(None, strict=False)
-    chat_id: Annotated[str, Field(max_length=128)] | None = None
+    chat_id: ChatId | None = None
     contact_number: PhoneNumber | None = None
     since: TimeText | None = Field(None, description="Queued (outbound) or sent (inbound) at or after this time.")
     until: TimeText | None = Field(None, description="… and before this one.")
-    search: Annotated[str, Field(max_length=256)] | None = Field(
+    search: SearchText | None = Field(
         None, description="Prefixes of words, all of them, in text, contact number and contact name."
     )
     order: Literal["desc", "asc"] = Field("desc", description="By id: desc shows the newest first.")
     limit: Limit = 50
     cursor: Cursor | None = None
+    count: Count = False
 
 
 class HighLatencyParams(MessageListParams):
@@ -114,7 +119,7 @@ class ChatListParams(Params):
     """chat.list"""
 
     session: SessionRef
-    search: Annotated[str, Field(max_length=256)] | None = Field(
+    search: SearchText | None = Field(
         None, description="Prefixes of words, all of them, in the contact's number and name."
     )
     limit: Limit = 50

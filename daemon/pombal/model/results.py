@@ -1,6 +1,6 @@
 """The results of every method that does not answer with a Session or a Message as it is."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
@@ -16,6 +16,10 @@ class Result(BaseModel):
     """What a method answers with."""
 
     model_config = ConfigDict(frozen=True)
+
+
+Counted = Annotated[int | None, Field(exclude_if=lambda count: count is None)]
+"""How many there are in all; only there where it was asked for."""
 
 
 class Nothing(Result):
@@ -122,6 +126,7 @@ class SessionPage(Result):
     results: list[Session]
     next: str | None
     last_seq: int
+    count: Counted = None
 
 
 class SessionDeleted(Result):
@@ -275,6 +280,7 @@ class MessagePage(Result):
     results: list[Message]
     next: str | None
     last_seq: int
+    count: Counted = None
 
 
 class Marked(Result):

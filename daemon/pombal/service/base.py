@@ -1,6 +1,6 @@
 """What the transports (control socket, HTTP) ask of the daemon, whoever stands behind it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +12,7 @@ from pombal.model.errors import PombalError
 from pombal.model.events import Event
 from pombal.model.message import Message
 from pombal.model.params import SendParams
+from pombal.model.results import MediaStored
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class SendAnswer:
     created: bool
 
 
+ReceiveChunk = Callable[[], Awaitable[bytes]]
 SendReply = Callable[[SendAnswer | PombalError], None]
 
 
@@ -50,6 +52,15 @@ class Service(Protocol):
 
         ``reply`` is called exactly once, later, in the trio thread, after the commit; not when this raises.
         """
+
+    async def put_media(self, receive: ReceiveChunk, caller: Caller) -> MediaStored:
+        """Take a file in, as a stream: receive gives its next bytes, none at its end.
+
+        Raises PombalError: too_large, rate_limited, unavailable; and what receive raises. Nothing is left then.
+        """
+
+    async def media_size(self, sha256: str) -> int:
+        """How many bytes a file has. Raises PombalError (not_found)."""
 
     def subscribe(
         self,

@@ -18,9 +18,18 @@ from pombal.service.deps import Deps
 from pombal.service.pages import cursor_number, split
 from pombal.service.scope import visible_sessions
 from pombal.session import commands
+from pombal.session.seat import Seat
 from pombal.store.event_log import last_seq
-from pombal.store.message_queries import MessageFilter, list_messages, message_by_id, message_by_row
+from pombal.store.message_queries import (
+    MessageFilter,
+    count_messages,
+    list_messages,
+    message_by_id,
+    message_by_row,
+)
 from pombal.store.session_queries import sessions_by_keys
+
+_Found = tuple[list[MessageRow], dict[int, SessionRow], int, int | None]
 
 
 class MessageMethods:
@@ -28,6 +37,10 @@ class MessageMethods:
         self._deps = deps
 
     async def get(self, params: p.MessageGetParams, caller: Caller) -> Message:
+        row, session = await self._one(params, caller)
+        return show_message(row, session.name)
+
+    async def _one(self, params: p.MessageRefParams, caller: Caller) -> tuple[MessageRow, SessionRow]:
         def query(connection: sqlite3.Connection) -> tuple[MessageRow | None, SessionRow | None]:
             row = _found(connection, params, caller)
             return row, None if row is None else sessions_by_keys(connection, {row.session_key})[row.session_key]
@@ -35,7 +48,17 @@ class MessageMethods:
         row, session = await self._deps.reader.run(query)
         if row is None or session is None or (caller.role == Role.USER and session.owner != caller.owner):
             raise not_found("there is no such message; `pombal message list` shows what there is")
-        return show_message(row, session.name)
+        return row, session
+
+    async def _of_live_session(self, params: p.MessageRefParams, caller: Caller) -> tuple[Seat, str]:
+        """(the session, the message_id) of a message that is to be changed. Raises PombalError (not_found)."""
+        if params.session is not None and params.message_id is not None:
+            return self._deps.seat(params.session, caller), params.message_id
+        row, session = await self._one(params, caller)
+        seat = self._deps.registry.by_key(row.session_key)
+        if seat is None:
+            raise not_found(f"the session of this message, {session.name!r}, has been deleted")
+        return seat, row.message_id
 
     async def list(self, params: p.MessageListParams, caller: Caller) -> r.MessagePage:
         return await self._page(params, caller, None)
@@ -47,15 +70,17 @@ class MessageMethods:
     async def _page(self, params: p.MessageListParams, caller: Caller, threshold_ms: int | None) -> r.MessagePage:
         wanted = replace(self._filter(params), threshold_ms=threshold_ms)
 
-        def query(connection: sqlite3.Connection) -> tuple[list[MessageRow], dict[int, SessionRow], int]:
+        def query(connection: sqlite3.Connection) -> _Found:
             scoped = replace(wanted, session_keys=visible_sessions(connection, params.session, caller))
             rows = list_messages(connection, scoped)
-            return rows, sessions_by_keys(connection, {row.session_key for row in rows}), last_seq(connection)
+            sessions = sessions_by_keys(connection, {row.session_key for row in rows})
+            count = count_messages(connection, replace(scoped, past_id=None)) if params.count else None
+            return rows, sessions, last_seq(connection), count
 
-        rows, sessions, seq = await self._deps.reader.run(query)
+        rows, sessions, seq, count = await self._deps.reader.run(query)
         page, cursor = split(rows, params.limit, lambda row: row.id)
         results = [show_message(row, sessions[row.session_key].name) for row in page]
-        return r.MessagePage(results=results, next=cursor, last_seq=seq)
+        return r.MessagePage(results=results, next=cursor, last_seq=seq, count=count)
 
     def _filter(self, params: p.MessageListParams) -> MessageFilter:
         now_ms = self._deps.clock().wall_ms
@@ -87,21 +112,21 @@ class MessageMethods:
 
     async def cancel(self, params: p.MessageRefParams, caller: Caller) -> Message:
         """The outbox holds the message back until that is decided, even if whoever asked is gone by then."""
-        seat = self._deps.seat(params.session, caller)
-        row = await self._deps.reader.run(lambda connection: message_by_id(connection, seat.key, params.message_id))
+        seat, message_id = await self._of_live_session(params, caller)
+        row = await self._deps.reader.run(lambda connection: message_by_id(connection, seat.key, message_id))
         if row is not None and not seat.outbox.hold(row):
-            raise PombalError(Kind.CONFLICT, f"message {params.message_id!r} is on its way; it cannot be cancelled now")
+            raise PombalError(Kind.CONFLICT, f"message {message_id!r} is on its way; it cannot be cancelled now")
         cancelled: MessageRow = await self._deps.recorder.commit(
-            CancelMessage(at=self._deps.clock(), session_key=seat.key, message_id=params.message_id),
+            CancelMessage(at=self._deps.clock(), session_key=seat.key, message_id=message_id),
             None if row is None else partial(self._deps.registry.release, seat, row),
         )
         return show_message(cancelled, seat.name)
 
     async def resend(self, params: p.MessageRefParams, caller: Caller) -> Message:
-        seat = self._deps.seat(params.session, caller)
+        seat, message_id = await self._of_live_session(params, caller)
         refuse_unless_accepting(seat)
         queued: MessageRow = await self._deps.recorder.commit(
-            ResendMessage(at=self._deps.clock(), session_key=seat.key, message_id=params.message_id)
+            ResendMessage(at=self._deps.clock(), session_key=seat.key, message_id=message_id)
         )
         return show_message(queued, seat.name)
 
@@ -117,7 +142,7 @@ class MessageMethods:
         )
 
 
-def _found(connection: sqlite3.Connection, params: p.MessageGetParams, caller: Caller) -> MessageRow | None:
+def _found(connection: sqlite3.Connection, params: p.MessageRefParams, caller: Caller) -> MessageRow | None:
     if params.id is not None:
         return message_by_row(connection, params.id)
     keys = visible_sessions(connection, params.session, caller)

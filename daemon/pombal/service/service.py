@@ -10,8 +10,9 @@ from pombal.hub.subscription import Subscription
 from pombal.model.caller import Caller, Role
 from pombal.model.errors import Kind, PombalError
 from pombal.model.params import SendParams
+from pombal.model.results import MediaStored
 from pombal.model.session import LinkKind
-from pombal.service.base import SendReply
+from pombal.service.base import ReceiveChunk, SendReply
 from pombal.service.chat_methods import ChatMethods
 from pombal.service.daemon_methods import DaemonMethods
 from pombal.service.deps import Deps
@@ -36,7 +37,7 @@ class PombalService:
 
     def __init__(self, deps: Deps, check_settings: dict[LinkKind, CheckSettings]) -> None:
         daemon, latency, messages = DaemonMethods(deps), LatencyMethods(deps), MessageMethods(deps)
-        sessions, media = SessionMethods(deps, latency, check_settings), MediaMethods(deps)
+        sessions, self._media = SessionMethods(deps, latency, check_settings), MediaMethods(deps)
         simulator, tokens = SimulatorMethods(deps), TokenMethods(deps)
         self._events, self._sending = EventMethods(deps), Sending(deps)
         self.handlers: dict[str, Handler] = {
@@ -68,8 +69,8 @@ class PombalService:
             "latency.stats": latency.stats,
             "latency.series": latency.series,
             "events.list": self._events.list,
-            "media.put": media.put,
-            "media.get": media.get,
+            "media.put": self._media.put,
+            "media.get": self._media.get,
             "token.create": tokens.create,
             "simulator.scan": simulator.scan,
             "simulator.inject": simulator.inject,
@@ -87,6 +88,12 @@ class PombalService:
 
     async def send(self, params: SendParams, caller: Caller, reply: SendReply) -> None:
         await self._sending.send(params, caller, reply)
+
+    async def put_media(self, receive: ReceiveChunk, caller: Caller) -> MediaStored:
+        return await self._media.take_in(receive, caller)
+
+    async def media_size(self, sha256: str) -> int:
+        return await self._media.size_of(sha256)
 
     def subscribe(
         self,

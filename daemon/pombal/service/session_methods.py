@@ -22,7 +22,7 @@ from pombal.service.pages import cursor_number, split
 from pombal.session import commands
 from pombal.session.seat import Code, Seat
 from pombal.store.event_log import last_seq
-from pombal.store.session_queries import SessionFilter, list_sessions, sessions_named
+from pombal.store.session_queries import SessionFilter, count_sessions, list_sessions, sessions_named
 
 # A session that has just been created shows its first code within this time, or has something else to say.
 CODE_WAIT_S = 10.0
@@ -110,12 +110,13 @@ class SessionMethods:
             limit=params.limit + 1,
         )
 
-        def query(connection: sqlite3.Connection) -> tuple[list[SessionRow], int]:
-            return list_sessions(connection, wanted), last_seq(connection)
+        def query(connection: sqlite3.Connection) -> tuple[list[SessionRow], int, int | None]:
+            count = count_sessions(connection, wanted) if params.count else None
+            return list_sessions(connection, wanted), last_seq(connection), count
 
-        rows, seq = await self._deps.reader.run(query)
+        rows, seq, count = await self._deps.reader.run(query)
         page, cursor = split(rows, params.limit, lambda row: row.key)
-        return r.SessionPage(results=[self._show(row) for row in page], next=cursor, last_seq=seq)
+        return r.SessionPage(results=[self._show(row) for row in page], next=cursor, last_seq=seq, count=count)
 
     async def qr(self, params: p.SessionNameParams, caller: Caller) -> r.LinkCode:
         seat = self._deps.seat(params.name, caller)

@@ -14,6 +14,7 @@ from pombal.model.caller import Caller
 from pombal.model.changes import PutMedia
 from pombal.model.errors import Kind, PombalError, invalid, not_found
 from pombal.model.ids import new_ulid
+from pombal.service.base import ReceiveChunk
 from pombal.service.deps import Deps
 
 
@@ -53,6 +54,28 @@ class MediaMethods:
         except OSError as error:
             raise disk_refuses("read", error) from error
         return r.MediaChunk(data=data, eof=eof)
+
+    async def take_in(self, receive: ReceiveChunk, caller: Caller) -> r.MediaStored:
+        """A whole file from a stream, without chunks that wait for the next: what fails midway leaves nothing."""
+        name = await self._begin(caller)
+        unfinished = self._unfinished[name]
+        unfinished.is_busy = True
+        try:
+            while chunk := await receive():
+                await self._append(name, unfinished, chunk)
+            return await self._finish(name, unfinished.upload, unfinished.upload.digest.hexdigest())
+        finally:
+            if self._unfinished.pop(name, None) is not None:
+                unfinished.upload.discard()
+
+    async def size_of(self, sha256: str) -> int:
+        try:
+            size_bytes = await trio.to_thread.run_sync(self._deps.media.size_of, sha256)
+        except OSError as error:
+            raise disk_refuses("read", error) from error
+        if size_bytes is None:
+            raise not_found("the file of this message is not here")
+        return size_bytes
 
     async def _begin(self, caller: Caller) -> str:
         settings = self._deps.live.current.media

@@ -49,7 +49,22 @@ def sessions_by_keys(connection: sqlite3.Connection, keys: set[int]) -> dict[int
 
 def list_sessions(connection: sqlite3.Connection, wanted: SessionFilter) -> list[SessionRow]:
     """In the order of their creation, at most wanted.limit."""
-    conditions, parameters = ["s.deleted_at IS NULL", "s.key > ?"], list[Any]([wanted.past_key])
+    conditions, parameters = _conditions(wanted)
+    page = f"SELECT s.* FROM sessions AS s WHERE {conditions} AND s.key > ? ORDER BY s.key LIMIT ?"
+    sql = f"SELECT json_group_array({_SESSION}) FROM ({page}) AS s"
+    rows = unpacked(connection, sql, [*parameters, wanted.past_key, wanted.limit])
+    return [session_row(values) for values in rows]
+
+
+def count_sessions(connection: sqlite3.Connection, wanted: SessionFilter) -> int:
+    """How many there are in all, whatever the page."""
+    conditions, parameters = _conditions(wanted)
+    (count,) = connection.execute(f"SELECT count(*) FROM sessions AS s WHERE {conditions}", parameters).fetchone()
+    return int(count)
+
+
+def _conditions(wanted: SessionFilter) -> tuple[str, list[Any]]:
+    conditions, parameters = ["s.deleted_at IS NULL"], list[Any]()
     for column in ("owner", "status", "is_active", "link"):
         if (value := getattr(wanted, column)) is not None:
             conditions.append(f"s.{column} = ?")
@@ -57,9 +72,7 @@ def list_sessions(connection: sqlite3.Connection, wanted: SessionFilter) -> list
     if wanted.search:
         conditions.append("(instr(lower(s.name), ?) OR instr(s.phone_number, ?) OR instr(lower(s.device_name), ?))")
         parameters += [wanted.search.lower()] * 3
-    page = f"SELECT s.* FROM sessions AS s WHERE {' AND '.join(conditions)} ORDER BY s.key LIMIT ?"
-    sql = f"SELECT json_group_array({_SESSION}) FROM ({page}) AS s"
-    return [session_row(values) for values in unpacked(connection, sql, [*parameters, wanted.limit])]
+    return " AND ".join(conditions), parameters
 
 
 def keys_of_owner(connection: sqlite3.Connection, owner: str) -> tuple[int, ...]:

@@ -1,0 +1,124 @@
+"""Query strings as models: the params of the control socket's methods, read from text."""
+
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from pombal.model.events import EventType
+from pombal.model.message import Direction, MessageStatus, MessageType, Origin
+from pombal.model.params_base import Count, Cursor, Limit, Natural, PhoneNumber, Sequence, SessionRef, TimeText
+from pombal.model.params_messages import ChatId, SearchText
+from pombal.model.session import LinkKind
+from pombal.model.session_state import SessionStatus
+
+
+def _true_or_false(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in ("true", "false"):
+            raise ValueError("is true or false")
+        return value == "true"
+    return value
+
+
+def _split(value: Any) -> Any:
+    """`a,b` and `?types=a&types=b` alike."""
+    return [part for text in value for part in str(text).split(",")] if isinstance(value, list) else value
+
+
+def whole_number(value: Any) -> Any:
+    """Decimal digits: Python would read ' 1', '+1' and '1_0' as numbers as well."""
+    if isinstance(value, str):
+        if not value.removeprefix("-").isdecimal() or not value.isascii() or len(value) > 20:
+            raise ValueError("is a whole number")
+        return int(value)
+    return value
+
+
+Flag = BeforeValidator(_true_or_false)
+Whole = BeforeValidator(whole_number)
+
+
+class QueryModel(BaseModel):
+    """Unknown parameters are refused: they are typing mistakes, and would show what was not asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def given(self) -> dict[str, Any]:
+        """What was given, as params of a method."""
+        return {name: value for name, value in self if name in self.model_fields_set and value is not None}
+
+
+class SessionListQuery(QueryModel):
+    status: SessionStatus | None = None
+    is_active: Annotated[bool | None, Flag] = Field(None, description="Whether its owner wants it running.")
+    link: LinkKind | None = None
+    owner: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
+        None, description="For admins; a user sees only their own."
+    )
+    search: SearchText | None = Field(None, description="In name, phone number and device name.")
+    limit: Annotated[Limit, Whole] = 50
+    cursor: Cursor | None = Field(None, description="`next` leads to the following page by itself.")
+    count: Annotated[Count, Flag] = False
+
+
+class SessionQuery(QueryModel):
+    session: SessionRef | None = Field(None, description="Absent: the caller's only session.")
+
+
+class DeleteQuery(QueryModel):
+    purge: Annotated[bool, Flag] = Field(False, description="Delete its messages as well.")
+
+
+class MessageListQuery(QueryModel):
+    session: SessionRef | None = None
+    direction: Direction | None = None
+    message_type: MessageType | None = None
+    status: MessageStatus | None = None
+    origin: Origin | None = None
+    chat_id: ChatId | None = None
+    contact_number: PhoneNumber | None = None
+    since: TimeText | None = Field(None, description="Queued (outbound) or sent (inbound) at or after this time.")
+    until: TimeText | None = Field(None, description="… and before this one.")
+    search: SearchText | None = Field(
+        None, description="Prefixes of words, all of them, in text, contact number and contact name."
+    )
+    order: Annotated[str, Field(pattern="^(desc|asc)$")] = Field("desc", description="By id: desc is newest first.")
+    limit: Annotated[Limit, Whole] = 50
+    cursor: Cursor | None = Field(None, description="`next` leads to the following page by itself.")
+    count: Annotated[Count, Flag] = False
+
+
+class HighLatencyQuery(MessageListQuery):
+    threshold_ms: Annotated[Natural | None, Whole] = Field(
+        None, description="Total latency at or over this; default: [latency] acceptable_ms."
+    )
+
+
+class LatencyQuery(QueryModel):
+    session: SessionRef | None = None
+    direction: Direction | None = None
+    since: TimeText | None = None
+    until: TimeText | None = None
+
+
+class EventListQuery(QueryModel):
+    after: Annotated[Sequence | None, Whole] = Field(
+        None, description="Everything past this; 0: from the oldest kept; absent: the newest page."
+    )
+    session: Annotated[list[SessionRef] | None, BeforeValidator(_split)] = Field(
+        None, max_length=1000, description="Only events of these sessions; several by commas."
+    )
+    types: Annotated[list[EventType] | None, BeforeValidator(_split)] = Field(
+        None, max_length=64, description="Only these types of events; several by commas."
+    )
+    limit: Annotated[int, Field(ge=1, le=1000), Whole] = 50
+
+
+Sessions = Annotated[SessionListQuery, Query()]
+OneSession = Annotated[SessionQuery, Query()]
+Deletion = Annotated[DeleteQuery, Query()]
+Messages = Annotated[MessageListQuery, Query()]
+HighLatency = Annotated[HighLatencyQuery, Query()]
+Latency = Annotated[LatencyQuery, Query()]
+Events = Annotated[EventListQuery, Query()]
