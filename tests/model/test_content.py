@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pombal.model.content import check_parts, content_hash
+from pombal.model.content import check_media, check_parts, content_hash
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import MEDIA_TYPES, MessageType
 from pombal.model.phone import Recipient, parse_recipient
@@ -18,19 +18,42 @@ NEEDED = {MessageType.TEXT: "text", MessageType.LOCATION: "location", MessageTyp
           MessageType.REACTION: "reaction"} | dict.fromkeys(MEDIA_TYPES, "media")  # fmt: skip
 
 
+WITH_TEXT = {MessageType.TEXT, MessageType.IMAGE, MessageType.VIDEO, MessageType.DOCUMENT}
+
+
 @pytest.mark.parametrize("kind", NEEDED)
 def test_each_type_needs_its_own_part_and_carries_no_other(kind: MessageType) -> None:
     needed = NEEDED[kind]
     check_parts(kind, {needed: PARTS[needed]})
-    check_parts(
-        kind, {needed: PARTS[needed], "text": "caption", "media": PARTS["media"] if needed == "media" else None}
-    )
+    if kind in WITH_TEXT:
+        check_parts(kind, {needed: PARTS[needed], "text": "caption"})
     with pytest.raises(PombalError, match=f"needs {needed}"):
-        check_parts(kind, {name: part for name, part in PARTS.items() if name not in (needed,)})
-    for other in PARTS.keys() - {needed, "text"}:
+        check_parts(kind, {name: part for name, part in PARTS.items() if name != needed})
+    for other in PARTS.keys() - {needed, "text" if kind in WITH_TEXT else needed}:
         with pytest.raises(PombalError, match=f"cannot carry {other}") as caught:
             check_parts(kind, {needed: PARTS[needed], other: PARTS[other]})
         assert caught.value.kind == Kind.INVALID
+
+
+@pytest.mark.parametrize(
+    ("kind", "mime_type", "fits"),
+    [
+        (MessageType.IMAGE, "image/jpeg", True),
+        (MessageType.IMAGE, "IMAGE/JPEG", True),
+        (MessageType.IMAGE, "application/octet-stream", False),
+        (MessageType.VIDEO, "image/gif", False),
+        (MessageType.AUDIO, "audio/ogg; codecs=opus", True),
+        (MessageType.STICKER, "image/png", False),
+        (MessageType.STICKER, "image/webp", True),
+        (MessageType.DOCUMENT, "application/octet-stream", True),
+    ],
+)
+def test_a_file_is_what_its_type_says(kind: MessageType, mime_type: str, fits: bool) -> None:
+    if fits:
+        check_media(kind, mime_type)
+        return
+    with pytest.raises(PombalError, match="any file can go as a document"):
+        check_media(kind, mime_type)
 
 
 def test_an_empty_text_is_none() -> None:

@@ -15,6 +15,8 @@ from pombal.model.params_base import MEDIA_CHUNK_MAX_BYTES
 from pombal.service.catalog import METHODS
 
 SEND: dict[str, Any] = {"session": "a", "to": "5511999999999", "text": "oi"}
+BARE = {name: value for name, value in SEND.items() if name != "text"}
+MEDIA = {"sha256": "a" * 64, "mime_type": "image/png"}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("\ud800"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.just("\udfff"), inner, max_size=3),
@@ -68,8 +70,24 @@ def test_a_send_has_a_type_of_its_own_accord() -> None:
         (SEND | {"location": {"latitude": 1, "longitude": 2}}, ""),
         (SEND | {"type": "location", "location": {"latitude": 91, "longitude": 2}}, "location.latitude"),
         (SEND | {"type": "location", "location": {"latitude": "1", "longitude": 2}}, "location.latitude"),
-        (SEND | {"type": "contact", "contact": {"name": "a\0b"}}, ""),
+        (BARE | {"type": "location", "location": {"latitude": 1, "longitude": -180.5}}, "location.longitude"),
+        (BARE | {"type": "location", "location": {"latitude": float("nan"), "longitude": 1}}, "location.latitude"),
+        (BARE | {"type": "location"}, ""),
+        (BARE | {"type": "contact", "contact": {"name": "a\0b", "number": "5511999999999"}}, ""),
+        (BARE | {"type": "contact", "contact": {"name": "Ana"}}, "contact"),
+        (BARE | {"type": "contact", "contact": {"name": "Ana", "number": "12"}}, "contact"),
+        (BARE | {"type": "contact", "contact": {"name": "Ana", "vcard": "FN:Ana"}}, "contact"),
+        (BARE | {"type": "reaction", "reaction": {"emoji": "👍"}}, "reaction.message_id"),
+        (BARE | {"type": "reaction"}, ""),
+        (SEND | {"type": "reaction", "reaction": {"emoji": "👍", "message_id": "m"}}, ""),
         (SEND | {"type": "image"}, ""),
+        (SEND | {"type": "image", "media": MEDIA | {"mime_type": "video/mp4"}}, ""),
+        (SEND | {"type": "image", "media": MEDIA | {"mime_type": "image"}}, "media.mime_type"),
+        (SEND | {"type": "image", "media": MEDIA | {"mime_type": "image/png\n"}}, "media.mime_type"),
+        (SEND | {"type": "image", "media": MEDIA | {"sha256": "A" * 64}}, "media.sha256"),
+        (BARE | {"type": "audio", "media": MEDIA}, ""),
+        (BARE | {"type": "sticker", "media": MEDIA}, ""),
+        (SEND | {"type": "sticker", "media": MEDIA | {"mime_type": "image/webp"}}, ""),
         (SEND | {"typ": "text"}, "typ"),
         ({"session": "a", "text": "oi"}, "to"),
     ],
@@ -83,8 +101,27 @@ def test_texts_that_the_service_looks_at_further(text: str) -> None:
     assert parse_params(p.SendParams, SEND | {"text": text}).text == text
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        SEND | {"type": "image", "media": MEDIA},
+        SEND | {"type": "video", "media": MEDIA | {"mime_type": "video/3gpp"}},
+        SEND | {"type": "document", "media": MEDIA | {"mime_type": "application/vnd.ms-excel"}},
+        BARE | {"type": "document", "media": MEDIA},
+        BARE | {"type": "audio", "media": MEDIA | {"mime_type": "audio/ogg; codecs=opus"}},
+        BARE | {"type": "sticker", "media": MEDIA | {"mime_type": "image/webp"}},
+        BARE | {"type": "location", "location": {"latitude": -90, "longitude": 180.0, "name": "Polo"}},
+        BARE | {"type": "contact", "contact": {"name": "Ana", "vcard": "BEGIN:VCARD\nFN:Ana\nEND:VCARD"}},
+        BARE | {"type": "reaction", "reaction": {"message_id": "m", "emoji": ""}},
+    ],
+)
+def test_sends_of_every_type(raw: dict[str, Any]) -> None:
+    assert parse_params(p.SendParams, raw).type == raw["type"]
+
+
 def test_a_lone_surrogate_in_a_part_is_mended() -> None:
-    sent = parse_params(p.SendParams, SEND | {"type": "contact", "contact": {"name": "a\ud800"}})
+    contact = {"name": "a\ud800", "number": "+55 11 99999-9999"}
+    sent = parse_params(p.SendParams, BARE | {"type": "contact", "contact": contact})
     assert sent.contact is not None
     assert sent.contact.name == "a\ufffd"
 

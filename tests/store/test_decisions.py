@@ -57,10 +57,29 @@ class TestSends:
             if how == "quote"
             else {"content": {"reaction": {"message_id": "M-in", "emoji": "👍"}}, "message_type": MessageType.REACTION}
         )
-        answer = queue(store.clock(), session.key, "a", **fields)
+        answer = queue(store.clock(), session.key, "a", chat_id="5511888888888@s.whatsapp.net", **fields)
         with pytest.raises(PombalError, match="names no message of this session: 'M-in'"):
             store.do(answer)
         assert store.commit(receive(store.clock(), session.key, "in"), answer).answers[1].created
+
+    def test_a_reaction_belongs_into_the_chat_of_its_message(self, store: Store) -> None:
+        session = store.session()
+        store.commit(receive(store.clock(), session.key, "in", chat_id="120363@g.us", participant="1@lid"))
+        content = {"reaction": {"message_id": "M-in", "emoji": "👍"}}
+        reaction: dict[str, Any] = {"message_type": MessageType.REACTION, "content": content}
+        with pytest.raises(PombalError, match=r"a message of another chat \(120363@g.us\)"):
+            store.do(queue(store.clock(), session.key, "a", **reaction))
+        there = {"chat_id": "120363@g.us", "contact_number": None}
+        assert store.do(queue(store.clock(), session.key, "a", **reaction, **there)).created
+
+    def test_a_gap_is_told_and_kept_as_the_last_error(self, store: Store) -> None:
+        session = store.session()
+        store.do(changes.TellGap(at=store.clock(), session_key=session.key, detail="the gateway was killed"))
+        ((kind, data),) = store.rows("SELECT type, data FROM events WHERE type = 'session.gap'")
+        assert (kind, "the gateway was killed" in data) == ("session.gap", True)
+        assert store.rows("SELECT error_count, last_error FROM sessions") == [
+            (1, "messages may have been lost: the gateway was killed")
+        ]
 
     def test_cancel_only_what_was_never_handed_over(self, store: Store) -> None:
         session = store.session()

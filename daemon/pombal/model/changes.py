@@ -85,6 +85,14 @@ class CountSession(Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TellGap(Change):
+    """→ None. Messages may be missing that WhatsApp will not bring again; told, and kept as the last error."""
+
+    session_key: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowCode(Change):
     """→ None. A QR code or pairing code to be shown, until expires_at_ms."""
 

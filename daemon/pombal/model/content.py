@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from pombal.model.errors import invalid
+from pombal.model.errors import PombalError, invalid
 from pombal.model.message import MEDIA_TYPES, MessageType
-from pombal.model.phone import Recipient
+from pombal.model.phone import Recipient, parse_number
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -17,11 +17,16 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+MimeType = Annotated[
+    str, StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9][\w.+-]*/[A-Za-z0-9][\w.+-]*( *;[ -~]*)?$")
+]
+
+
 class MediaReference(_Part):
     """A file that was put into the media store before, by media.put."""
 
     sha256: Sha256
-    mime_type: str = Field(max_length=255, examples=["image/jpeg"])
+    mime_type: MimeType = Field(examples=["image/jpeg"])
     file_name: str | None = Field(None, max_length=255)
 
 
@@ -41,6 +46,19 @@ class ContactCard(_Part):
     number: str | None = Field(None, max_length=32)
     vcard: str | None = Field(None, max_length=16_384)
 
+    @model_validator(mode="after")
+    def _says_how_to_reach_them(self) -> Self:
+        if self.vcard is None and self.number is None:
+            raise ValueError("give number, or a vcard")
+        if self.number is not None:
+            try:
+                parse_number(self.number)
+            except PombalError as error:
+                raise ValueError(f"number: {error.message}") from None
+        if self.vcard is not None and not self.vcard.lstrip().upper().startswith("BEGIN:VCARD"):
+            raise ValueError("vcard is no vCard: it begins with BEGIN:VCARD (RFC 6350)")
+        return self
+
 
 class Reaction(_Part):
     """An emoji on a message of the same chat; the empty string takes it back."""
@@ -58,6 +76,27 @@ _REQUIRED: dict[MessageType, str] = {
 } | dict.fromkeys(MEDIA_TYPES, "media")
 
 
+# What phones show a text with; WhatsApp drops it silently elsewhere, so it is refused there.
+_WITH_TEXT = frozenset({MessageType.TEXT, MessageType.IMAGE, MessageType.VIDEO, MessageType.DOCUMENT})
+_MIME_OF = {
+    MessageType.IMAGE: "image/",
+    MessageType.AUDIO: "audio/",
+    MessageType.VIDEO: "video/",
+    MessageType.STICKER: "image/webp",
+}
+
+
+def check_media(message_type: MessageType, mime_type: str) -> None:
+    """Refuse a file that its type cannot be: phones would show nothing. Raises PombalError (invalid)."""
+    wanted = _MIME_OF.get(message_type)
+    if wanted is not None and not mime_type.lower().startswith(wanted):
+        kind = f"{wanted}…" if wanted.endswith("/") else wanted
+        raise invalid(
+            f"a message of type {message_type} needs media of mime_type {kind}, not {mime_type[:100]}; "
+            "any file can go as a document"
+        )
+
+
 def check_parts(message_type: MessageType, parts: dict[str, Any]) -> None:
     """Refuse a message without what its type is for, or with a part that its type cannot carry.
 
@@ -68,7 +107,7 @@ def check_parts(message_type: MessageType, parts: dict[str, Any]) -> None:
     needed = _REQUIRED[message_type]
     if not parts.get(needed):
         raise invalid(f"a message of type {message_type} needs {needed}")
-    allowed = {needed, "text"}
+    allowed = {needed, "text"} if message_type in _WITH_TEXT else {needed}
     if extra := [name for name, value in parts.items() if value is not None and name not in allowed]:
         raise invalid(f"a message of type {message_type} cannot carry {', '.join(extra)}")
 

@@ -23,6 +23,7 @@ class EventType(StrEnum):
     SESSION_QR = "session.qr"
     SESSION_PAIR_CODE = "session.pair_code"
     SESSION_DELETED = "session.deleted"
+    SESSION_GAP = "session.gap"
     MESSAGE_RECEIVED = "message.received"
     MESSAGE_QUEUED = "message.queued"
     MESSAGE_STATUS = "message.status"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, WithJsonSchema, model_validator
 
-from pombal.model.content import ContactCard, Location, MediaReference, Reaction, check_parts
+from pombal.model.content import ContactCard, Location, MediaReference, Reaction, check_media, check_parts
 from pombal.model.errors import PombalError
 from pombal.model.ids import check_message_id
 from pombal.model.message import Direction, MessageStatus, MessageType, Origin
@@ -58,6 +58,8 @@ class SendParams(Params):
         parts = {"media": self.media, "location": self.location, "contact": self.contact, "reaction": self.reaction}
         try:
             check_parts(self.type, {"text": self.text, **parts})
+            if self.media is not None:
+                check_media(self.type, self.media.mime_type)
         except PombalError as error:
             raise ValueError(error.message) from None
         for name, part in parts.items():

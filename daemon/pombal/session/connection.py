@@ -153,7 +153,7 @@ class Connection:
             case base.Ended():
                 self._ended = event
             case base.Gap(detail):
-                log.error("messages may have been lost", session=self._seat.name, reason=storable(detail))
+                log.warning("messages may have been lost", session=self._seat.name, reason=storable(detail))
         return []
 
     def _moved(self, trigger: Trigger, **details: object) -> list[Change]:

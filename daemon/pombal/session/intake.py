@@ -67,8 +67,7 @@ def _changes(event: base.LinkEvent, session_key: int, at: Stamp) -> Iterator[Cha
         case base.Garbage(raw, reason):
             yield from _rejected(raw, reason, session_key, at)
         case base.Gap(detail):
-            text = f"messages may have been lost: {storable(detail[:REASON_MAX_CHARACTERS])}"
-            yield changes.CountSession(at=at, session_key=session_key, errors=1, last_error=text)
+            yield changes.TellGap(at=at, session_key=session_key, detail=storable(detail[:REASON_MAX_CHARACTERS]))
 
 
 def _rejected(raw: str, reason: str, session_key: int, at: Stamp) -> Iterator[Change]:

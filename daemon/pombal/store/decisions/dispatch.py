@@ -16,6 +16,7 @@ DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
     changes.DeleteSession: sessions.delete,
     changes.SetSessionState: sessions.set_state,
     changes.CountSession: sessions.count,
+    changes.TellGap: sessions.tell_gap,
     changes.ShowCode: sessions.show_code,
     changes.QueueMessage: outbound.queue,
     changes.LearnContacts: people.learn,

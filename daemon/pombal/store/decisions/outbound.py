@@ -57,9 +57,12 @@ def queue(change: changes.QueueMessage, space: Workspace) -> changes.Queued:
 
 def _resolved_content(change: changes.QueueMessage, space: Workspace) -> dict[str, Any] | None:
     """The content with what only the store knows: the media's size; the quoted message must exist."""
-    for what, message_id in (("quoted_message_id", change.quoted_message_id), ("reaction", _reaction_target(change))):
-        if message_id is not None and _anywhere(space, change.session_key, message_id) is None:
-            raise invalid(f"{what} names no message of this session: {message_id!r}")
+    if change.quoted_message_id is not None:
+        _named(space, change, "quoted_message_id", change.quoted_message_id)
+    if (message_id := _reaction_target(change)) is not None:
+        target = _named(space, change, "reaction", message_id)
+        if not people.is_in_chat(target, change.session_key, change.chat_id, space):
+            raise invalid(f"reaction names a message of another chat ({target.chat_id}); send it to that one")
     media = (change.content or {}).get("media")
     if media is None:
         return change.content
@@ -73,11 +76,12 @@ def _reaction_target(change: changes.QueueMessage) -> str | None:
     return None if reaction is None else Reaction.model_validate(reaction).message_id
 
 
-def _anywhere(space: Workspace, session_key: int, message_id: str) -> MessageRow | None:
+def _named(space: Workspace, change: changes.QueueMessage, what: str, message_id: str) -> MessageRow:
+    """The message that a send refers to. Raises PombalError (invalid) where the session has none of that id."""
     for direction in Direction:
-        if (row := space.by_message_id(session_key, message_id, direction)) is not None:
+        if (row := space.by_message_id(change.session_key, message_id, direction)) is not None:
             return row
-    return None
+    raise invalid(f"{what} names no message of this session: {message_id!r}")
 
 
 def mark_dispatched(change: changes.MarkDispatched, space: Workspace) -> None:

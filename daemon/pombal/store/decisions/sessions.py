@@ -95,6 +95,15 @@ def count(change: changes.CountSession, space: Workspace) -> None:
     space.touch(row)
 
 
+def tell_gap(change: changes.TellGap, space: Workspace) -> None:
+    row = space.session(change.session_key)
+    row.error_count += 1
+    row.last_error = f"messages may have been lost: {change.detail}"
+    row.updated_at = change.at.wall_ms
+    space.touch(row)
+    space.tell(EventType.SESSION_GAP, row, change.at.wall_ms, then=_then(row), detail=change.detail)
+
+
 def show_code(change: changes.ShowCode, space: Workspace) -> None:
     kind = EventType.SESSION_QR if change.is_qr else EventType.SESSION_PAIR_CODE
     space.tell(
