@@ -12,6 +12,8 @@ import trio
 
 from pombal.model.caller import Caller, Role
 from pombal.model.errors import Kind, PombalError
+from pombal.model.message import MessageType
+from tests.fakes.link import incoming
 from tests.fakes.rooms import ADMIN, World, outcome, running
 from tests.service.world import ask
 
@@ -162,6 +164,22 @@ async def test_what_is_not_there_and_what_lies_beyond_the_end(world: World) -> N
         assert await get(world, sha256(b"a file"), offset=offset) == (b"", True)
     for digest in ("../../../etc/passwd", "A" * 64, "a\0b", ""):
         assert await outcome(get(world, digest)) == Kind.INVALID
+
+
+async def test_a_file_that_has_not_come_yet_is_said_to_be_on_its_way(world: World) -> None:
+    link = await world.ready()
+    media = {"sha256": sha256(b"later"), "mime_type": "image/png", "size_bytes": 5, "file_name": None}
+    link.tell(incoming("x", message_type=MessageType.IMAGE, content={"media": media}))
+    await world.until_true(lambda: world.row().total_messages_received)
+    with pytest.raises(PombalError, match="not here yet") as announced:
+        await get(world, sha256(b"later"))
+    with pytest.raises(PombalError, match="no message speaks of it") as unknown:
+        await get(world, sha256(b"unknown"))
+    assert announced.value.kind == unknown.value.kind == Kind.NOT_FOUND
+    with pytest.raises(PombalError, match="not here yet"):
+        await world.service.media_size(sha256(b"later"))
+    await put(world, b"later", sha256=sha256(b"later"))
+    assert await get(world, sha256(b"later")) == (b"later", True)
 
 
 @pytest.mark.parametrize("step", ["begin", "write", "finish"])

@@ -13,6 +13,7 @@ from pombal.model import changes
 from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
 from pombal.model.text import fold
 from pombal.store import message_queries
+from pombal.store.media_queries import is_announced
 from pombal.store.message_queries import (
     MessageFilter,
     count_messages,
@@ -342,3 +343,16 @@ def test_expired_queues_are_found_by_age(store: Store) -> None:
                              queued_before_ms=at.wall_ms)  # fmt: skip
     assert store.do(fail) == 1
     assert (store.message(key, "old").error_kind, store.message(key, "young").status) == ("expired", "queued")
+
+
+def test_whether_a_message_speaks_of_a_file_is_one_look_into_an_index(store: Store) -> None:
+    session = store.session()
+    media = {"media": {"sha256": "ab" * 32, "mime_type": "image/png", "size_bytes": 1, "file_name": None}}
+    store.commit(
+        receive(store.clock(), session.key, "a", message_type=MessageType.IMAGE, content=media),
+        receive(store.clock(), session.key, "b", message_type=MessageType.IMAGE, content={"media": "nonsense"}),
+    )
+    assert is_announced(store.connection, "ab" * 32)
+    assert not is_announced(store.connection, "cd" * 32)
+    index = store.one("SELECT sql FROM sqlite_master WHERE name = 'messages_by_media'")
+    assert "content->>'$.media.sha256'" in index

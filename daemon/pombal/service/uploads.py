@@ -16,6 +16,7 @@ from pombal.model.errors import Kind, PombalError, invalid, not_found
 from pombal.model.ids import new_ulid
 from pombal.service.base import ReceiveChunk
 from pombal.service.deps import Deps
+from pombal.store.media_queries import is_announced
 
 
 @dataclass(slots=True)
@@ -51,6 +52,10 @@ class MediaMethods:
         read = partial(self._deps.media.read, params.sha256, params.offset, params.limit)
         try:
             data, eof = await trio.to_thread.run_sync(read)
+        except PombalError as error:
+            if error.kind != Kind.NOT_FOUND:
+                raise
+            raise await self._missing(params.sha256) from None
         except OSError as error:
             raise disk_refuses("read", error) from error
         return r.MediaChunk(data=data, eof=eof)
@@ -74,8 +79,17 @@ class MediaMethods:
         except OSError as error:
             raise disk_refuses("read", error) from error
         if size_bytes is None:
-            raise not_found("the file of this message is not here")
+            raise await self._missing(sha256)
         return size_bytes
+
+    async def _missing(self, sha256: str) -> PombalError:
+        """Why a file is not here: a message comes at once, and its file when WhatsApp has handed it over."""
+        if await self._deps.reader.run(partial(is_announced, sha256=sha256)):
+            return not_found(
+                "the file of this message is not here yet: it is fetched from WhatsApp after the message, so try again "
+                "in a moment; one that WhatsApp has no longer, or that is larger than [media] max_bytes, never comes"
+            )
+        return not_found(f"there is no media with sha256 {sha256}, and no message speaks of it")
 
     async def _begin(self, caller: Caller) -> str:
         settings = self._deps.live.current.media
