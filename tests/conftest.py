@@ -21,6 +21,7 @@ PACKAGES = {
     "systemd-sysusers": "systemd",
     "systemd-tmpfiles": "systemd",
     "mount": "mount",
+    "curl": "curl",
     "libmagic.so.1": "libmagic1",
 }
 

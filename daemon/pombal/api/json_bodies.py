@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 
 from pombal.api.problems import BadRequest
-from pombal.model.errors import Kind
+from pombal.model.errors import Kind, invalid
 from pombal.model.params_base import Params, parse_params
 from pombal.model.strict_json import NotJson, parse_json
 
@@ -26,9 +26,12 @@ async def raw_json(request: Request) -> Any:
         return {}
     refuse_other_types(request.headers.get("content-type"))
     try:
-        return parse_json(body)
+        value = parse_json(body)
     except NotJson as error:
         raise BadRequest(400, Kind.INVALID, f"the body cannot be read: {error}") from None
+    if value is None:  # JSON's null is something, and no object
+        raise invalid("the body must be an object")
+    return value
 
 
 def refuse_other_types(content_type: str | None) -> None:

@@ -124,8 +124,9 @@ class Daemon:
             # what is here now stays, and is walked no more.
             gc.collect()
             gc.freeze()
-            notifier.ready(self.facts.status_line())
+            # In the log first: who waits for systemd's word finds there where to ask.
             log.info("ready", sessions=len(rooms.registry), socket=str(self.paths.socket), http=self.http_urls)
+            notifier.ready(self.facts.status_line())
             yield nursery
 
     async def _start_core(self, nursery: trio.Nursery) -> None:

@@ -90,15 +90,15 @@ class TestOne:
         shown = await talk.ok("GET", f"/messages/{message['id']}/")
         assert (shown["message_id"], shown["text_content"]) == (message["message_id"], "texto 0")
 
-    @pytest.mark.parametrize(
-        ("number", "status", "kind"),
-        [("999", 404, "not_found"), ("x", 422, "invalid"), ("-1", 422, "invalid"), ("9" * 19, 422, "invalid"),
-         ("9" * 5000, 422, "invalid"), ("1.0", 422, "invalid"), ("%00", 422, "invalid"), ("٣", 422, "invalid")],
-    )  # fmt: skip
-    async def test_numbers_that_are_none(self, talk: Http, number: str, status: int, kind: str) -> None:
+    @pytest.mark.parametrize("number", ["999", "x", "-1", "9" * 18, "9" * 19, "9" * 5000, "1.0", "%00", "٣", " 1"])
+    async def test_numbers_that_are_none(self, talk: Http, number: str) -> None:
         for path in ("", "media/"):
-            await talk.refused("GET", f"/messages/{number}/{path}", status, kind)
-        await talk.refused("POST", f"/messages/{number}/cancel/", status, kind)
+            await talk.refused("GET", f"/messages/{number}/{path}", 404, "not_found")
+        await talk.refused("POST", f"/messages/{number}/cancel/", 404, "not_found")
+
+    async def test_words_that_are_other_paths_are_no_messages(self, talk: Http) -> None:
+        await talk.refused("GET", "/messages/mark-read/", 405, "unsupported")
+        await talk.refused("POST", "/messages/latency-stats/", 405, "unsupported")
 
     async def test_mark_read(self, dx: Platform, talk: Http) -> None:
         names = await injected(dx.world, count=2)

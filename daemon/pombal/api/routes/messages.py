@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
-from pydantic import BeforeValidator
+from starlette.convertors import Convertor, register_url_convertor
 
 from pombal.api.access import Authorized, caller_of
 from pombal.api.answers import answer, page_answer
@@ -12,7 +12,7 @@ from pombal.api.context import api_of
 from pombal.api.documented import Responses, answers, json_request, refusals
 from pombal.api.downloads import download
 from pombal.api.json_bodies import json_body, raw_json
-from pombal.api.queries import HighLatency, Latency, Messages, whole_number
+from pombal.api.queries import HighLatency, Latency, Messages
 from pombal.api.requests import MarkReadBody
 from pombal.api.whose import session_or_only
 from pombal.model import params as p
@@ -24,7 +24,22 @@ from pombal.model.results import MessagePage
 
 router = APIRouter(prefix="/api/v1/whatsapp/messages", tags=["messages"], dependencies=[Depends(caller_of)])
 
-MessageNumber = Annotated[Natural, BeforeValidator(whole_number), Path(alias="id", description="`id` of the message.")]
+
+class _Digits(Convertor[int]):
+    """At most 18: what has more, and what is no number, is no message. (Starlette's own would convert any length.)"""
+
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("digits", _Digits())
+
+MessageNumber = Annotated[Natural, Path(alias="id", description="`id` of the message.")]
 PAGE: Responses = {200: answers("A page.", "MessagePage")}
 ONE: Responses = {200: answers("The message.", "Message")}
 
@@ -75,14 +90,14 @@ async def mark_read(request: Request, caller: Authorized) -> Response:
     return answer(await service.call("message.mark_read", params, caller))
 
 
-@router.get("/{id}", summary="A message", responses=ONE | refusals(404, 422))
+@router.get("/{id:digits}", summary="A message", responses=ONE | refusals(404, 422))
 async def get(request: Request, number: MessageNumber, caller: Authorized) -> Response:
     """With its stamps, latencies and stages."""
     return answer(await _message(request, number, caller))
 
 
 @router.get(
-    "/{id}/media",
+    "/{id:digits}/media",
     summary="The file of a message",
     responses={
         200: {"description": "The whole file.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
@@ -100,7 +115,7 @@ async def media(request: Request, number: MessageNumber, caller: Authorized) -> 
 
 
 @router.post(
-    "/{id}/cancel", summary="Take back a queued message", responses=ONE | refusals(404, 409, 422, has_body=True)
+    "/{id:digits}/cancel", summary="Take back a queued message", responses=ONE | refusals(404, 409, 422, has_body=True)
 )
 async def cancel(request: Request, number: MessageNumber, caller: Authorized) -> Response:
     """Only while it is `queued` and not on its way: else a conflict."""
@@ -109,7 +124,7 @@ async def cancel(request: Request, number: MessageNumber, caller: Authorized) ->
 
 
 @router.post(
-    "/{id}/resend",
+    "/{id:digits}/resend",
     summary="Send a failed or uncertain message again",
     responses=ONE | refusals(404, 409, 422, 423, has_body=True),
 )
