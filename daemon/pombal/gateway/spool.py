@@ -27,6 +27,8 @@ EVENT_MAX_BYTES = 900_000  # of a frame's 1 MiB: its number and its type need ro
 RAW_MAX_CHARACTERS = 20_000
 BUSY_TIMEOUT_S = 5.0
 RETRY_S = 0.5  # between tries while the file cannot be written
+RECENT_KEPT = 5_000  # messages that quotes and reactions find their authors and their words in
+RECENT_TRIM_EVERY = 500
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, event TEXT NOT NULL);
@@ -35,7 +37,11 @@ CREATE TABLE IF NOT EXISTS downloads (
     sha256 TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, mime_type TEXT NOT NULL, message BLOB NOT NULL,
     state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0
 );
+CREATE TABLE IF NOT EXISTS recent (
+    link_id TEXT PRIMARY KEY, author TEXT NOT NULL, is_ours INTEGER NOT NULL, message BLOB NOT NULL, sent_s INTEGER
+);
 CREATE TABLE IF NOT EXISTS aliases (whatsapp_id TEXT PRIMARY KEY, link_id TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS aliases_link_id ON aliases (link_id);
 """
 
 # Told anew to each connection as things stand then; what was told before is of no use to anybody.
@@ -59,6 +65,20 @@ class Download:
     attempts: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """A message that may be quoted. author: its address, empty for ours; message: the serialized protobuf, or nothing.
+
+    sent_s: for ours, WhatsApp's stamp on its acknowledgement.
+    """
+
+    link_id: str
+    author: str
+    is_ours: bool
+    message: bytes = b""
+    sent_s: int | None = None
+
+
 class Spool:
     """Safe to use from any thread; every method may block on the disk."""
 
@@ -77,8 +97,10 @@ class Spool:
 
     # Events
 
-    def append(self, event: LinkEvent, *, download: Download | None = None, waits: bool = True) -> int:
-        """The event's number, once it is on disk. download: a file that the event speaks of, noted with it.
+    def append(
+        self, event: LinkEvent, *, download: Download | None = None, recent: Recent | None = None, waits: bool = True
+    ) -> int:
+        """The event's number, once it is on disk. download: a file that the event speaks of, recent: the message.
 
         waits: hold the caller back while the spool is full, and until the disk takes it. Raises sqlite3.Error where
         it does not wait.
@@ -89,7 +111,7 @@ class Spool:
                 self._changed.wait_for(self._has_room)
             while True:
                 try:
-                    return self._insert(kind, text, download)
+                    return self._insert(kind, text, download, recent)
                 except sqlite3.Error as error:
                     if not waits:
                         raise
@@ -106,7 +128,7 @@ class Spool:
             )
         return has_room
 
-    def _insert(self, kind: str, text: str, download: Download | None) -> int:
+    def _insert(self, kind: str, text: str, download: Download | None, recent: Recent | None) -> int:
         seq = 0
         with self._transaction() as connection:
             cursor = connection.execute("INSERT INTO events (type, event) VALUES (?, ?)", (kind, text))
@@ -117,6 +139,8 @@ class Spool:
                     " ON CONFLICT (sha256) DO UPDATE SET message = excluded.message, attempts = 0",
                     (download.sha256, download.size_bytes, download.mime_type, download.message, download.state),
                 )
+            if recent is not None:
+                _remember(connection, recent, trims=seq % RECENT_TRIM_EVERY == 0)
         self._count += 1
         return seq
 
@@ -157,6 +181,20 @@ class Spool:
         with self._changed:
             self._is_draining = True
             self._changed.notify_all()
+
+    def holds(self, kind: str) -> bool:
+        """Whether an event of this type has not been acknowledged."""
+        with self._changed:
+            return self._connection.execute("SELECT 1 FROM events WHERE type = ?", (kind,)).fetchone() is not None
+
+    # Messages that may be quoted, or sent again
+
+    def recent(self, link_id: str) -> Recent | None:
+        with self._changed:
+            row = self._connection.execute(
+                "SELECT author, is_ours, message, sent_s FROM recent WHERE link_id = ?", (link_id,)
+            ).fetchone()
+        return None if row is None else Recent(link_id, row[0], bool(row[1]), row[2], row[3])
 
     # Marks: small facts that outlive the process
 
@@ -221,6 +259,13 @@ class Spool:
             ).fetchone()
         return whatsapp_id if row is None else str(row[0])
 
+    def whatsapp_id_of(self, link_id: str) -> str:
+        with self._changed:
+            row = self._connection.execute(
+                "SELECT whatsapp_id FROM aliases WHERE link_id = ?", (link_id,)
+            ).fetchone()
+        return link_id if row is None else str(row[0])
+
     def close(self) -> None:
         with self._changed:
             self._connection.close()
@@ -244,6 +289,17 @@ class Spool:
             yield
         finally:
             self._connection.execute("PRAGMA synchronous=FULL")
+
+
+def _remember(connection: sqlite3.Connection, recent: Recent, *, trims: bool) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO recent (link_id, author, is_ours, message, sent_s) VALUES (?, ?, ?, ?, ?)",
+        (recent.link_id, recent.author, recent.is_ours, recent.message, recent.sent_s),
+    )
+    if trims:
+        connection.execute(
+            "DELETE FROM recent WHERE rowid <= (SELECT max(rowid) FROM recent) - ?", (RECENT_KEPT,)
+        )
 
 
 def _written(event: LinkEvent) -> tuple[str, str]:

@@ -1,0 +1,396 @@
+"""The life of a session's client: started, watched, restarted, ended.
+
+Expected faults (no network, a stalled server, a client that never gets on) start another client after a pause; what
+only a person can mend ends the session's life until a daemon asks for it again.
+"""
+
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import structlog
+import trio
+
+from pombal.gateway import client
+from pombal.gateway.client import Client, ClientFactory, Signal
+from pombal.gateway.gate import Gate
+from pombal.gateway.intake import PAIRED, Intake
+from pombal.gateway.options import Options
+from pombal.gateway.spool import Spool
+from pombal.gateway.verdicts import End, Retry, RoundOver, Verdict, verdict_on
+from pombal.link import base
+from pombal.link.base import EndKind, LinkEvent
+
+log = structlog.get_logger()
+
+REFUSALS = "refusals"
+"""The mark that counts how often WhatsApp refused the keys; twice, and they are given up."""
+REFUSALS_MAX = 2
+FIRST_QR_S, NEXT_QR_S = 60, 20  # whatsmeow's qrchan.go, after WhatsApp's own clients
+SIGNALS_MAX = 1_000
+BEGIN_S = 10.0  # for a client to be past its first steps, so that others may start
+PAUSE_MIN_S, PAUSE_MAX_S = 1.0, 60.0
+QUIET_S = 0.25  # without a call, what the client still held has been called back
+DRAIN_S = 2.0
+SHORT_ROUND_S = 10.0  # a round of codes that is over sooner was ended by the network
+
+
+class Stage(Enum):
+    IDLE = "idle"
+    STARTING = "starting"
+    PAIRING = "pairing"
+    LOGIN = "login"
+    READY = "ready"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a daemon says of the session, each time it connects."""
+
+    device_name: str | None = None
+    proxy: str | None = None
+
+
+class Life:
+    """For one session. ``run`` for as long as the process hosts it; everything here is on the loop."""
+
+    def __init__(
+        self,
+        directory: Path,
+        spool: Spool,
+        factory: ClientFactory,
+        gate: Gate,
+        options: Options,
+        *,
+        woken: Callable[[], None],
+        lost: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """woken: the spool has something new, or the facts changed; lost: the way to WhatsApp is gone for now."""
+        self._directory = directory
+        self._spool = spool
+        self._factory = factory
+        self._gate = gate
+        self._options = options
+        self._woken = woken
+        self._lost = lost
+        self._token = trio.lowlevel.current_trio_token()
+        self._log = log.bind(session=directory.name)
+        self._wishes = Wishes()
+        self._wanted = trio.Event()
+        self._restart: trio.Event | None = None
+        self._standing = trio.Lock()
+        self.stage = Stage.IDLE
+        self.client: Client | None = None
+        self.intake: Intake | None = None
+        self.number: str | None = None
+        self._qr: base.Qr | None = None
+        self._qr_shown = 0
+        self._pair_code: base.PairCode | None = None
+
+    # What others ask of it
+
+    @property
+    def is_alive(self) -> bool:
+        return self.stage == Stage.READY
+
+    @property
+    def last_frame_at_ms(self) -> int | None:
+        return None if self.intake is None else self.intake.last_called_ms
+
+    async def want(self, wishes: Wishes) -> None:
+        """A daemon is here for this session. What it should know of how things stand is in the spool afterwards."""
+        async with self._standing:
+            await trio.to_thread.run_sync(self._spool.drop_passing)
+            for event in self._as_it_stands():
+                await self._append(event)
+        self._wishes = wishes
+        if self.stage in (Stage.IDLE, Stage.ENDED) and await trio.to_thread.run_sync(self._spool.holds, "ended"):
+            self.stage = Stage.ENDED
+            return  # it is told again; the daemon that knows of it asks anew when a person does
+        self._wanted.set()
+
+    def unwant(self) -> None:
+        """The session is not to be at WhatsApp any more."""
+        if self._wanted.is_set():
+            self._wanted = trio.Event()
+        self.restart()
+
+    def restart(self) -> None:
+        """Start another client, now."""
+        if self._restart is not None:
+            self._restart.set()
+
+    async def acknowledged(self) -> None:
+        """The daemon has committed something: an end that it knows of is over and done with here."""
+        if self.stage != Stage.ENDED or await trio.to_thread.run_sync(self._spool.holds, "ended"):
+            return
+        if not await trio.to_thread.run_sync(self._factory.has_keys, self._directory):
+            await trio.to_thread.run_sync(self._spool.mark, PAIRED, None)
+
+    def pair_code_shown(self, code: base.PairCode) -> None:
+        """A daemon that connects anew is told it again."""
+        self._pair_code = code
+
+    async def unlinked(self) -> None:
+        """The device was removed from the account because we asked for it: there is nothing to be told of that."""
+        await trio.to_thread.run_sync(self._spool.mark, PAIRED, None)
+        self.stage = Stage.ENDED
+        self.unwant()
+
+    def _as_it_stands(self) -> list[LinkEvent]:
+        now_ms = time.time_ns() // 1_000_000
+        if self.stage == Stage.READY and self.number is not None:
+            return [base.Authenticated(self.number, self.number), base.Ready()]
+        if self.stage == Stage.PAIRING:
+            codes: list[base.Qr | base.PairCode | None] = [self._qr, self._pair_code]
+            return [code for code in codes if code is not None and code.expires_at_ms > now_ms]
+        return []
+
+    # From start to end
+
+    async def run(self) -> None:
+        while True:
+            await self._wanted.wait()
+            try:
+                await self._live()
+            finally:
+                self.client = None
+            if self.stage != Stage.ENDED:
+                self.stage = Stage.IDLE
+            else:
+                self._wanted = trio.Event()
+            self._woken()
+
+    async def _live(self) -> None:
+        """One client after the other, until the session ends or is wanted no more."""
+        rounds, pause_s = 0, PAUSE_MIN_S
+        while self._wanted.is_set():
+            if await self._keys_are_gone():
+                await self._end(End(EndKind.LOGGED_OUT, "the keys are gone: this device was removed on the phone"))
+                return
+            was_ready, verdict = await self._one_client()
+            if was_ready:
+                pause_s = PAUSE_MIN_S
+            match verdict:
+                case End():
+                    await self._end(verdict)
+                    return
+                case RoundOver():
+                    rounds += 1
+                    if rounds >= self._options.qr_rounds:
+                        await self._end(End(EndKind.PAIRING_TIMEOUT, f"nobody scanned {rounds} series of QR codes"))
+                        return
+                case Retry(detail, may_have_lost):
+                    await self._told_lost(detail, may_have_lost)
+                    await self._pause(pause_s)
+                    pause_s = min(2 * pause_s, PAUSE_MAX_S)
+
+    async def _keys_are_gone(self) -> bool:
+        """A session that was paired has keys. whatsmeow deletes them when the server says so, even while it stops."""
+        paired = await trio.to_thread.run_sync(self._spool.marked, PAIRED)
+        return paired is not None and not await trio.to_thread.run_sync(self._factory.has_keys, self._directory)
+
+    async def _pause(self, seconds: float) -> None:
+        self.stage = Stage.PAUSED
+        self._restart = trio.Event()
+        with trio.move_on_after(seconds):
+            await self._restart.wait()
+
+    async def _told_lost(self, detail: str, may_have_lost: bool) -> None:
+        self._log.warning("connection to WhatsApp lost", reason=detail)
+        if may_have_lost:
+            await self._append(base.Gap(detail))
+        self._woken()
+        await self._lost(detail)
+
+    async def _end(self, end: End) -> None:
+        self._log.warning("session ended", kind=end.kind.value, reason=end.detail)
+        until_ms = None if end.for_s is None else time.time_ns() // 1_000_000 + end.for_s * 1000
+        if end.kind == EndKind.BAD_CREDENTIALS:
+            await self._count_refusal()
+        async with self._standing:
+            await self._append(base.Ended(end.kind, end.detail, until_ms))
+            self.stage = Stage.ENDED
+
+    async def _count_refusal(self) -> None:
+        refusals = 1 + int(await trio.to_thread.run_sync(self._spool.marked, REFUSALS) or 0)
+        if refusals < REFUSALS_MAX:
+            await trio.to_thread.run_sync(self._spool.mark, REFUSALS, str(refusals))
+            return
+        self._log.warning("the keys were refused again and are given up: the session can be linked anew")
+        await trio.to_thread.run_sync(self._spool.mark, REFUSALS, None)
+        await trio.to_thread.run_sync(self._factory.remove_keys, self._directory)
+
+    # One client
+
+    async def _one_client(self) -> tuple[bool, Verdict]:
+        """(whether it was ready, why it is over). The client has stopped afterwards."""
+        send, receive = trio.open_memory_channel[Signal](SIGNALS_MAX)
+        intake = self.intake = Intake(self._spool, self._poster(send), self._wake_from_thread)
+        proxy = self._wishes.proxy or self._options.proxy
+        self._restart, self.stage, self._qr_shown = trio.Event(), Stage.STARTING, 0
+        self._qr = self._pair_code = None
+        started_s = trio.current_time()
+        try:
+            made = await trio.to_thread.run_sync(
+                self._factory.make, self._directory, self._wishes.device_name, proxy, intake
+            )
+        except Exception as error:  # a store that cannot be opened, say: others are not to suffer for it
+            self._log.exception("WhatsApp's client could not be made")
+            return False, Retry(f"{type(error).__name__}: {error}")
+        self.client, intake.counterpart = made, made.counterpart
+        try:
+            began = await self._begin(made, receive)
+            was_ready, verdict = await self._watch(began, receive)
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._stop(made, intake)
+        if isinstance(verdict, RoundOver) and trio.current_time() - started_s < SHORT_ROUND_S:
+            verdict = Retry("the connection went while codes were shown")
+        return was_ready, verdict
+
+    def _poster(self, send: trio.MemorySendChannel[Signal]) -> Callable[[Signal], None]:
+        def post(signal: Signal) -> None:
+            try:
+                send.send_nowait(signal)
+            except trio.WouldBlock:
+                self._log.error("too many signals of WhatsApp's client, one is dropped", signal=type(signal).__name__)
+            except trio.BrokenResourceError:
+                pass  # its time is over
+
+        def post_from_thread(signal: Signal) -> None:
+            with suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(post, signal)
+
+        return post_from_thread
+
+    def _wake_from_thread(self) -> None:
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._woken, idempotent=True)
+
+    async def _begin(self, made: Client, signals: trio.MemoryReceiveChannel[Signal]) -> list[Signal]:
+        """Start it, and wait until it is past the steps that no other client may be at in the meantime."""
+        began: list[Signal] = []
+        async with self._gate.alone():
+            threading.Thread(target=made.run, name="client", daemon=True).start()
+            with trio.move_on_after(BEGIN_S):
+                while not began or not isinstance(began[-1], client.Begun | client.QrShown | client.RunEnded):
+                    began.append(await signals.receive())
+        return began
+
+    async def _watch(
+        self, began: list[Signal], signals: trio.MemoryReceiveChannel[Signal]
+    ) -> tuple[bool, Verdict]:
+        """Follow the client's signals until one of them, or the time, or somebody, ends it."""
+        was_ready, deadline_s = False, trio.current_time() + self._options.login_timeout_s
+        restart = self._restart
+        assert restart is not None  # noqa: S101  # made with the client
+        while True:
+            signal: Signal | None = None
+            if began:
+                signal = began.pop(0)
+            else:
+                with trio.move_on_at(deadline_s):
+                    signal = await _first(signals, restart)
+                if restart.is_set():
+                    return was_ready, Retry("restarted")
+                if signal is None:
+                    return was_ready, Retry(f"no login within {self._options.login_timeout_s:g} s")
+            if (verdict := verdict_on(signal)) is not None:
+                return was_ready, verdict
+            await self._follow(signal)
+            was_ready = was_ready or self.stage == Stage.READY
+            if self.stage in (Stage.READY, Stage.PAIRING):
+                deadline_s = float("inf")
+            elif deadline_s == float("inf"):
+                deadline_s = trio.current_time() + self._options.login_timeout_s
+
+    async def _follow(self, signal: Signal) -> None:
+        match signal:
+            case client.QrShown(code):
+                await self._shown(code)
+            case client.LoginStatus("success"):
+                self.stage = Stage.LOGIN
+            case client.Begun(number):
+                self.number = number
+            case client.Paired(number):
+                self.number, self.stage = number, Stage.LOGIN
+                await self._tell(base.Authenticated(number, number))
+            case client.Connected(number):
+                self.number = number
+                await self._connected(number)
+            case client.Disconnected():
+                self.stage = Stage.LOGIN
+                await self._told_lost("the connection to WhatsApp was closed", False)
+            case client.StreamFailed(code):
+                self._log.warning("WhatsApp closed the stream", stream_error=code)
+            case client.LoginStatus(status):
+                self._log.info("pairing", status=status)
+
+    async def _shown(self, code: str) -> None:
+        lifetime_s = NEXT_QR_S if self._qr_shown else FIRST_QR_S
+        self._qr_shown += 1
+        qr = base.Qr(code, time.time_ns() // 1_000_000 + lifetime_s * 1000)
+        async with self._standing:
+            self._qr, self.stage = qr, Stage.PAIRING
+            await self._append(qr)
+
+    async def _connected(self, number: str) -> None:
+        await trio.to_thread.run_sync(self._spool.mark, PAIRED, number)
+        await trio.to_thread.run_sync(self._spool.mark, REFUSALS, None)
+        self._log.info("connected to WhatsApp")
+        async with self._standing:
+            self.stage = Stage.READY
+            await self._append(base.Authenticated(number, number))
+            await self._append(base.Ready())
+
+    async def _tell(self, event: LinkEvent) -> None:
+        async with self._standing:
+            await self._append(event)
+
+    async def _append(self, event: LinkEvent) -> None:
+        await trio.to_thread.run_sync(lambda: self._spool.append(event, waits=False))
+        self._woken()
+
+    async def _stop(self, made: Client, intake: Intake) -> None:
+        """Take no more from the network, let what the client still holds be called back, then end it."""
+        if self.stage != Stage.ENDED:
+            self.stage = Stage.STARTING
+        intake.is_deaf = True
+        async with self._gate.alone():
+            await _quietly(made.disconnect)
+        with trio.move_on_after(DRAIN_S):
+            calls = -1
+            while calls != intake.calls:
+                calls = intake.calls
+                await trio.sleep(QUIET_S)
+        async with self._gate.alone():
+            await _quietly(made.stop)
+
+
+async def _first(signals: trio.MemoryReceiveChannel[Signal], restart: trio.Event) -> Signal | None:
+    """The next signal, or None once restart is set."""
+    got: Signal | None = None
+    async with trio.open_nursery() as nursery:
+
+        async def restarted() -> None:
+            await restart.wait()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(restarted)
+        got = await signals.receive()
+        nursery.cancel_scope.cancel()
+    return got
+
+
+async def _quietly(step: Callable[[], None]) -> None:
+    try:
+        await trio.to_thread.run_sync(step)
+    except Exception as error:  # a client that cannot even stop is left behind
+        log.warning("WhatsApp's client did not stop well", reason=f"{type(error).__name__}: {error}")
