@@ -1,17 +1,14 @@
 """neonize's own protobufs, and short ways to build them."""
 
-import gc
-import warnings
+import io
 from typing import Any
+from unittest.mock import patch
 
-with warnings.catch_warnings():
-    # neonize asks `uname` through a pipe that it leaves open, twice, when it is imported.
-    warnings.simplefilter("ignore", ResourceWarning)
+# neonize asks `uname` through a pipe that it leaves open, when it is imported.
+with patch("os.popen", lambda _: io.StringIO("Linux")):
     from neonize.proto import Neonize_pb2 as neonize_pb
     from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
     from neonize.proto.waHistorySync import WAWebProtobufsHistorySync_pb2 as history_pb
-
-    gc.collect()
 
 __all__ = ["e2e", "history_pb", "neonize_pb"]
 

@@ -117,7 +117,7 @@ def test_a_reaction_names_its_target() -> None:
     content = content_of(e2e.Message(reactionMessage=reaction))
     assert content is not None
     assert content.message_type == MessageType.REACTION
-    assert content.content == {"reaction": {"message_id": "3EB0TARGET", "emoji": "👍"}}
+    assert content.content == {"reaction": {"link_id": "3EB0TARGET", "emoji": "👍"}}
 
 
 def test_a_quote_names_what_it_quotes() -> None:

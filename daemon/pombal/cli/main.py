@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pombal.cli import config, contacts, daemon, db, events, messages, sessions, simulator, tokens
+from pombal.cli import config, contacts, daemon, db, events, gateway, messages, sessions, simulator, tokens
 from pombal.cli.failures import fail
 from pombal.cli.latency import latency
 from pombal.cli.send import send
@@ -55,6 +55,7 @@ app.command(rich_help_panel=DAEMON)(daemon.serve)
 app.command(rich_help_panel=DAEMON)(daemon.status)
 app.command(rich_help_panel=DAEMON)(daemon.ps)
 app.command(rich_help_panel=DAEMON)(top)
+app.add_typer(gateway.app, name="gateway", rich_help_panel=DAEMON)
 app.add_typer(sessions.app, name="session", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(send)
 app.add_typer(messages.app, name="message", rich_help_panel=WORK)

@@ -170,7 +170,7 @@ def _vcard_number(vcard: str) -> str | None:
 
 
 def _reaction(part: Any) -> Content:
-    target = {"message_id": part.key.ID, "emoji": part.text[:EMOJI_MAX_CHARACTERS]}
+    target = {"link_id": part.key.ID, "emoji": part.text[:EMOJI_MAX_CHARACTERS]}
     return Content(MessageType.REACTION, "", None, {"reaction": target})
 
 

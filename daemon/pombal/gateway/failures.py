@@ -28,3 +28,11 @@ def understood(error: str) -> Refusal | None:
         if reason in error:
             return Refusal("refused", reason)
     return None
+
+
+_PASSING = ("timed out", "websocket", "context deadline", "context canceled", "connection", "EOF", "locked", "disk")
+
+
+def is_passing(error: str) -> bool:
+    """Whether it says something of the line, or of the moment, and nothing of what was asked."""
+    return any(part in error for part in _PASSING)

@@ -18,7 +18,7 @@ import platform
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -105,8 +105,8 @@ class FixedIds:
         with self._lock:
             slot, place = self._free.pop(), self._next_id * ID_MAX_BYTES
             self._next_id = (self._next_id + 1) % ARENA_IDS
-            self._arena[place : place + len(link_id)] = link_id
             address = ctypes.addressof(self._arena) + place
+            ctypes.memmove(address, link_id, len(link_id))
             at = slot * _SLOT.size
             # The thread last: with it, the slot counts.
             struct.pack_into("<QQ", self._table, at + 8, address, len(link_id))
@@ -149,7 +149,7 @@ def _patch(base: int, build: Build, table: int) -> None:
 
 
 def _instructions(table: int, target: int) -> bytes:
-    """x86-64, in Go's own calling convention: the receiver in RAX, the string back in RAX and RBX; R12, R13 and RCX free.
+    """x86-64, by Go's own convention: the receiver in RAX, the string back in RAX and RBX; R12, R13 and RCX are free.
 
     No frame and no call, so Go's garbage collector and its preemption never see a place that they do not know.
     """

@@ -34,8 +34,9 @@ class Gate:
                 self._is_open.set()
 
     async def _settle(self) -> None:
-        while self._calls and (left_s := max(self._calls.values()) + SETTLED_S - trio.current_time()) > 0:
-            await trio.sleep(left_s)
+        """No call begins meanwhile, so the youngest is all that has to be waited for."""
+        if self._calls:
+            await trio.sleep_until(max(self._calls.values()) + SETTLED_S)
 
     @asynccontextmanager
     async def call(self) -> AsyncIterator[None]:

@@ -16,7 +16,7 @@ from pombal.gateway.client import (
 )
 from pombal.gateway.history import history_told
 from pombal.gateway.incoming import message_told, receipt_told, undecryptable_told
-from pombal.gateway.spool import Recent, Spool
+from pombal.gateway.spool import Recent, Spool, SpoolClosed
 from pombal.link import base
 from pombal.link.base import LinkEvent
 from pombal.model.message import Direction
@@ -72,6 +72,8 @@ class Intake(Callbacks):
         self._called()
         try:
             taken()
+        except SpoolClosed:
+            log.warning("an event came after the session was closed here", event_type=type(event).__name__)
         except Exception as error:
             log.exception("an event of WhatsApp's client was not understood", event_type=type(event).__name__)
             raw = f"{type(event).__name__} {event.SerializeToString().hex()}"[:RAW_MAX_CHARACTERS]

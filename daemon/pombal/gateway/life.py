@@ -19,7 +19,6 @@ from pombal.gateway import client
 from pombal.gateway.client import Client, ClientFactory, Signal
 from pombal.gateway.gate import Gate
 from pombal.gateway.intake import PAIRED, Intake
-from pombal.gateway.options import Options
 from pombal.gateway.spool import Spool
 from pombal.gateway.verdicts import End, Retry, RoundOver, Verdict, verdict_on
 from pombal.link import base
@@ -55,6 +54,8 @@ class Wishes:
 
     device_name: str | None = None
     proxy: str | None = None
+    login_timeout_s: float = 30.0
+    qr_rounds: int = 3
 
 
 class Life:
@@ -66,7 +67,6 @@ class Life:
         spool: Spool,
         factory: ClientFactory,
         gate: Gate,
-        options: Options,
         *,
         woken: Callable[[], None],
         lost: Callable[[str], Awaitable[None]],
@@ -76,7 +76,6 @@ class Life:
         self._spool = spool
         self._factory = factory
         self._gate = gate
-        self._options = options
         self._woken = woken
         self._lost = lost
         self._token = trio.lowlevel.current_trio_token()
@@ -84,6 +83,7 @@ class Life:
         self._wishes = Wishes()
         self._wanted = trio.Event()
         self._restart: trio.Event | None = None
+        self._ready = trio.Event()
         self._standing = trio.Lock()
         self.stage = Stage.IDLE
         self.client: Client | None = None
@@ -98,6 +98,13 @@ class Life:
     @property
     def is_alive(self) -> bool:
         return self.stage == Stage.READY
+
+    async def alive(self) -> None:
+        """Wait until the client is logged in."""
+        while not self.is_alive:
+            if self._ready.is_set():
+                self._ready = trio.Event()
+            await self._ready.wait()
 
     @property
     def last_frame_at_ms(self) -> int | None:
@@ -183,7 +190,7 @@ class Life:
                     return
                 case RoundOver():
                     rounds += 1
-                    if rounds >= self._options.qr_rounds:
+                    if rounds >= self._wishes.qr_rounds:
                         await self._end(End(EndKind.PAIRING_TIMEOUT, f"nobody scanned {rounds} series of QR codes"))
                         return
                 case Retry(detail, may_have_lost):
@@ -233,7 +240,7 @@ class Life:
         """(whether it was ready, why it is over). The client has stopped afterwards."""
         send, receive = trio.open_memory_channel[Signal](SIGNALS_MAX)
         intake = self.intake = Intake(self._spool, self._poster(send), self._wake_from_thread)
-        proxy = self._wishes.proxy or self._options.proxy
+        proxy = self._wishes.proxy
         self._restart, self.stage, self._qr_shown = trio.Event(), Stage.STARTING, 0
         self._qr = self._pair_code = None
         started_s = trio.current_time()
@@ -284,11 +291,9 @@ class Life:
                     began.append(await signals.receive())
         return began
 
-    async def _watch(
-        self, began: list[Signal], signals: trio.MemoryReceiveChannel[Signal]
-    ) -> tuple[bool, Verdict]:
+    async def _watch(self, began: list[Signal], signals: trio.MemoryReceiveChannel[Signal]) -> tuple[bool, Verdict]:
         """Follow the client's signals until one of them, or the time, or somebody, ends it."""
-        was_ready, deadline_s = False, trio.current_time() + self._options.login_timeout_s
+        was_ready, deadline_s = False, trio.current_time() + self._wishes.login_timeout_s
         restart = self._restart
         assert restart is not None  # noqa: S101  # made with the client
         while True:
@@ -301,7 +306,7 @@ class Life:
                 if restart.is_set():
                     return was_ready, Retry("restarted")
                 if signal is None:
-                    return was_ready, Retry(f"no login within {self._options.login_timeout_s:g} s")
+                    return was_ready, Retry(f"no login within {self._wishes.login_timeout_s:g} s")
             if (verdict := verdict_on(signal)) is not None:
                 return was_ready, verdict
             await self._follow(signal)
@@ -309,7 +314,7 @@ class Life:
             if self.stage in (Stage.READY, Stage.PAIRING):
                 deadline_s = float("inf")
             elif deadline_s == float("inf"):
-                deadline_s = trio.current_time() + self._options.login_timeout_s
+                deadline_s = trio.current_time() + self._wishes.login_timeout_s
 
     async def _follow(self, signal: Signal) -> None:
         match signal:
@@ -326,8 +331,9 @@ class Life:
                 self.number = number
                 await self._connected(number)
             case client.Disconnected():
-                self.stage = Stage.LOGIN
-                await self._told_lost("the connection to WhatsApp was closed", False)
+                self.stage = Stage.LOGIN  # it comes back by itself in most cases, and facts tell it
+                self._log.info("WhatsApp closed the connection, the client connects again")
+                self._woken()
             case client.StreamFailed(code):
                 self._log.warning("WhatsApp closed the stream", stream_error=code)
             case client.LoginStatus(status):
@@ -349,6 +355,7 @@ class Life:
             self.stage = Stage.READY
             await self._append(base.Authenticated(number, number))
             await self._append(base.Ready())
+        self._ready.set()
 
     async def _tell(self, event: LinkEvent) -> None:
         async with self._standing:

@@ -229,7 +229,6 @@ def _quieten() -> None:
     for handler in [each for each in logging.getLogger().handlers if type(each) is logging.StreamHandler]:
         logging.getLogger().removeHandler(handler)
     neonize_log.setLevel(logging.WARNING)
+    logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)  # nothing here converts files
     for name in ("neonize", "whatsmeow", "Whatsmeow"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-

@@ -44,7 +44,8 @@ def referred_id(outgoing: Outgoing) -> str | None:
     """WhatsApp's id of the message that this one quotes or reacts to."""
     if outgoing.message_type == MessageType.REACTION:
         reaction = (outgoing.content or {}).get("reaction") or {}
-        return reaction.get("link_id") or reaction.get("message_id")
+        link_id: str | None = reaction.get("link_id")
+        return link_id
     return outgoing.quoted_link_id
 
 
@@ -138,9 +139,7 @@ def _vcard(name: str, number: str | None) -> str:
     return "\n".join([*lines, "END:VCARD"])
 
 
-def _reaction(
-    protobufs: Any, outgoing: Outgoing, reaction: Mapping[str, Any], referred: Referred, now_ms: int
-) -> Any:
+def _reaction(protobufs: Any, outgoing: Outgoing, reaction: Mapping[str, Any], referred: Referred, now_ms: int) -> Any:
     part = protobufs.ReactionMessage(text=reaction["emoji"], senderTimestampMS=now_ms)
     part.key.ID, part.key.fromMe, part.key.remoteJID = referred.link_id, referred.is_ours, outgoing.chat_id
     if not referred.is_ours and outgoing.chat_id.endswith("@g.us"):

@@ -1,5 +1,6 @@
 """Sends, on their way to WhatsApp: in order within a chat, one at a time, under the id that they were given."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import structlog
 import trio
 
 from pombal.gateway.client import Client, ClientError, ClientFactory, FileKind, Refusal, Uploaded
+from pombal.gateway.failures import is_passing
 from pombal.gateway.files import Files
 from pombal.gateway.gate import Gate
 from pombal.gateway.intake import quotable
@@ -24,6 +26,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 TRIES = 3
+PATIENCE_S = 20.0
 RETRY_S = 1.0
 RESTRICTED_S = 3_600
 """After error 463 WhatsApp says no end; so long, nothing is tried."""
@@ -58,8 +61,13 @@ class Sending:
             await trio.sleep_forever()
 
     async def take(self, outgoing: Outgoing) -> None:
-        """Returns once it has its place. One that is on its way already, under the same id, is the same message."""
+        """Returns once it has its place. One that is on its way already, under the same id, is the same message.
+
+        Raises Refusal (media_missing) for one whose file is not here.
+        """
         nursery = self._nursery
+        if (sha256 := _file_of(outgoing)) and not await trio.to_thread.run_sync(self._files.to_send, sha256):
+            raise Refusal("media_missing", "the gateway does not have the file")
         if nursery is None or outgoing.link_id in self._waiting:
             return
         async with self._has_room:
@@ -93,6 +101,8 @@ class Sending:
             await self._tell(base.Sent(outgoing.link_id, known.sent_s))  # before a crash, unknown to who sends it again
             return
         for attempt in range(1, TRIES + 1):
+            with trio.move_on_after(PATIENCE_S):  # for a short drop, which the client mends by itself
+                await self._life.alive()
             if (client := self._life.client) is None or not self._life.is_alive:
                 return  # the daemon hands it over again when the session is ready
             try:
@@ -104,13 +114,13 @@ class Sending:
                 if self._factory.fixes_ids and attempt < TRIES:
                     await trio.sleep(RETRY_S)
                     continue
-                if not self._is_passing(error):
+                if not self._may_go_yet(error):
                     await self._tell(base.Failed(outgoing.link_id, "refused", str(error)[:200]))
             return
 
-    def _is_passing(self, error: ClientError) -> bool:
+    def _may_go_yet(self, error: ClientError) -> bool:
         """Whether it may have gone, or may go another time: then nobody says that it failed."""
-        return not self._life.is_alive or "tim" in str(error) or "websocket" in str(error)
+        return not self._life.is_alive or is_passing(str(error))
 
     async def _try(self, client: Client, outgoing: Outgoing) -> None:
         uploaded = await self._uploaded(client, outgoing)
@@ -153,13 +163,13 @@ class Sending:
         kind = file_kind(outgoing.message_type)
         if kind is None:
             return None
-        sha256 = str((outgoing.content or {}).get("media", {}).get("sha256"))
+        sha256 = _file_of(outgoing) or ""
         if (sha256, kind) in self._uploads:
             return self._uploads[sha256, kind]
         async with self._upload_turn:  # a file is whole in memory while WhatsApp's client encrypts it
             path = await trio.to_thread.run_sync(self._files.to_send, sha256)
             if path is None:
-                raise Refusal("refused", "the gateway does not have the file")
+                raise Refusal("media_missing", "the gateway does not have the file")
             uploaded = await self._upload(client, path, kind)
         self._uploads[sha256, kind] = uploaded
         while len(self._uploads) > UPLOADS_KEPT:
@@ -167,7 +177,8 @@ class Sending:
         return uploaded
 
     async def _upload(self, client: Client, path: Path, kind: FileKind) -> Uploaded:
-        deadline_s = UPLOAD_MIN_S + path.stat().st_size / UPLOAD_BYTES_PER_S
+        size_bytes = await trio.to_thread.run_sync(os.path.getsize, path)
+        deadline_s = UPLOAD_MIN_S + size_bytes / UPLOAD_BYTES_PER_S
         with trio.move_on_after(deadline_s):
             return await self._call(lambda: client.upload(path, kind), abandons=True)
         raise ClientError(f"an upload timed out after {deadline_s:.0f} s")
@@ -179,3 +190,9 @@ class Sending:
     async def _tell(self, event: LinkEvent, recent: Recent | None = None) -> None:
         await trio.to_thread.run_sync(lambda: self._spool.append(event, recent=recent, waits=False))
         self._woken()
+
+
+def _file_of(outgoing: Outgoing) -> str | None:
+    """The sha256 of its file, where its type has one."""
+    media = (outgoing.content or {}).get("media")
+    return str(media["sha256"]) if media and file_kind(outgoing.message_type) else None

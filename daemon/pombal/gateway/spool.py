@@ -48,6 +48,10 @@ CREATE INDEX IF NOT EXISTS aliases_link_id ON aliases (link_id);
 _PASSING = ("qr", "pair_code", "authenticated", "ready")
 
 
+class SpoolClosed(Exception):
+    """The session is no longer served here."""
+
+
 class DownloadState(StrEnum):
     WAITING = "waiting"
     READY = "ready"
@@ -93,6 +97,7 @@ class Spool:
         self._changed = threading.Condition()
         self._is_full = False
         self._is_draining = False
+        self._is_closed = False
         self._count: int = self._connection.execute("SELECT count(*) FROM events").fetchone()[0]
 
     # Events
@@ -103,13 +108,15 @@ class Spool:
         """The event's number, once it is on disk. download: a file that the event speaks of, recent: the message.
 
         waits: hold the caller back while the spool is full, and until the disk takes it. Raises sqlite3.Error where
-        it does not wait.
+        it does not wait; SpoolClosed.
         """
         kind, text = _written(event)
         with self._changed:
             if waits:
                 self._changed.wait_for(self._has_room)
             while True:
+                if self._is_closed:
+                    raise SpoolClosed
                 try:
                     return self._insert(kind, text, download, recent)
                 except sqlite3.Error as error:
@@ -218,7 +225,7 @@ class Spool:
         with self._changed:
             rows = self._connection.execute(
                 "SELECT sha256, size_bytes, mime_type, message, state, attempts FROM downloads WHERE state = ?"
-                " ORDER BY rowid LIMIT ?",
+                " ORDER BY attempts, rowid LIMIT ?",
                 (state, limit),
             ).fetchall()
         return [
@@ -261,14 +268,15 @@ class Spool:
 
     def whatsapp_id_of(self, link_id: str) -> str:
         with self._changed:
-            row = self._connection.execute(
-                "SELECT whatsapp_id FROM aliases WHERE link_id = ?", (link_id,)
-            ).fetchone()
+            row = self._connection.execute("SELECT whatsapp_id FROM aliases WHERE link_id = ?", (link_id,)).fetchone()
         return link_id if row is None else str(row[0])
 
     def close(self) -> None:
+        """Whoever still appends is told so."""
         with self._changed:
+            self._is_closed = self._is_draining = True
             self._connection.close()
+            self._changed.notify_all()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -297,9 +305,7 @@ def _remember(connection: sqlite3.Connection, recent: Recent, *, trims: bool) ->
         (recent.link_id, recent.author, recent.is_ours, recent.message, recent.sent_s),
     )
     if trims:
-        connection.execute(
-            "DELETE FROM recent WHERE rowid <= (SELECT max(rowid) FROM recent) - ?", (RECENT_KEPT,)
-        )
+        connection.execute("DELETE FROM recent WHERE rowid <= (SELECT max(rowid) FROM recent) - ?", (RECENT_KEPT,))
 
 
 def _written(event: LinkEvent) -> tuple[str, str]:

@@ -48,7 +48,9 @@ def verdict_on(signal: Signal) -> Verdict | None:
         case client.Replaced():
             return End(EndKind.REPLACED, "another device has taken this session's place with the same keys")
         case client.Banned(reason, for_s):
-            return End(EndKind.BANNED, f"WhatsApp has banned this account for a while: {reason.replace('_', ' ')}", for_s)
+            return End(
+                EndKind.BANNED, f"WhatsApp has banned this account for a while: {reason.replace('_', ' ')}", for_s
+            )
         case client.Outdated():
             return End(EndKind.CLIENT_OUTDATED, "WhatsApp no longer takes this version; a newer Pombal is needed")
         case client.ConnectRefused(reason, detail):

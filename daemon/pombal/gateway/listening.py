@@ -1,0 +1,82 @@
+"""Opening the doors: a Unix socket that is the daemon's alone, or an address that only a token opens."""
+
+import ipaddress
+import os
+import socket
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+import trio
+
+from pombal.gateway.options import Listen
+
+SOCKET_PATH_MAX_BYTES = 107
+BACKLOG = 128
+
+
+class Unusable(Exception):
+    """The gateway cannot listen as it was told; the text says why."""
+
+
+def check(listen: Listen) -> None:
+    """Refuse what would let strangers at the sessions. Raises Unusable."""
+    if (listen.socket is None) == (not listen.host):
+        raise Unusable("say where to listen: --socket PATH, or --listen HOST:PORT")
+    if (listen.tls_cert is None) != (listen.tls_key is None):
+        raise Unusable("--tls-cert and --tls-key go together")
+    if listen.host and not _is_loopback(listen.host) and (listen.tls_cert is None or listen.token_file is None):
+        raise Unusable(
+            f"{listen.host} can be reached from other machines: give --token-file, --tls-cert and --tls-key,"
+            " or listen on 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def token_of(listen: Listen) -> str | None:
+    """The token that daemons must show. Raises Unusable."""
+    if listen.token_file is None:
+        return None
+    try:
+        token = listen.token_file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unusable(f"the token file {listen.token_file} cannot be read: {error}") from error
+    if len(token) < 16 or any(not "!" <= char <= "~" for char in token):
+        raise Unusable(f"{listen.token_file} holds no token: one line of at least 16 printable ASCII characters")
+    return token
+
+
+async def listeners(listen: Listen) -> Sequence[trio.abc.Listener[trio.abc.Stream]]:
+    """Raises Unusable."""
+    try:
+        if listen.socket is not None:
+            return [_unix(listen.socket)]
+        tcp = await trio.open_tcp_listeners(listen.port, host=listen.host)
+        if listen.tls_cert is None:
+            return tcp
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(listen.tls_cert, listen.tls_key)
+        return [trio.SSLListener(each, context, https_compatible=True) for each in tcp]
+    except (OSError, ssl.SSLError) as error:
+        raise Unusable(f"cannot listen: {error}") from error
+
+
+def _unix(path: Path) -> trio.SocketListener:
+    """One that was left behind makes way: the directory is the daemon's, which starts one gateway on a path."""
+    if len(os.fsencode(path)) > SOCKET_PATH_MAX_BYTES:
+        raise Unusable(f"{path} is too long for a Unix socket ({SOCKET_PATH_MAX_BYTES} bytes)")
+    path.unlink(missing_ok=True)
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    umask = os.umask(0o177)
+    try:
+        opened.bind(os.fspath(path))
+    finally:
+        os.umask(umask)
+    opened.listen(BACKLOG)
+    return trio.SocketListener(trio.socket.from_stdlib_socket(opened))
