@@ -32,6 +32,11 @@ async def test_the_demo_is_scanned_talks_and_delivers(home: Home) -> None:
         (metrics,) = re.findall(r"http://\S+/metrics", banner)
         async with httpx.AsyncClient() as http:
             assert "pombal_build_info" in (await http.get(metrics)).text
+            (link,) = re.findall(r"http://\S+/sign-in\?code=\S+", banner)
+            page, _, code = link.partition("?code=")
+            signed_in = await http.post(page, data={"code": code}, follow_redirects=True)
+            assert (signed_in.status_code, signed_in.url.path) == (200, "/sessions")
+            assert all(f"/sessions/{name}" in signed_in.text for name in SESSIONS)
         await daemon.stop()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 import trio
+from fastapi import APIRouter
 
 from pombal import __version__
 from pombal.actors.policy import RestartPolicy
@@ -29,6 +30,9 @@ from pombal.config.settings import Settings
 from pombal.control.bind import adopted, bind_socket
 from pombal.control.peers import peer_rules
 from pombal.control.server import ControlServer, identify_by
+from pombal.dashboard.app import create_router
+from pombal.dashboard.pages import all_pages
+from pombal.dashboard.site import Site
 from pombal.model.clock import system_clock
 from pombal.ops.logging import configure_logging
 from pombal.ops.loop_lag import measure_loop_lag
@@ -190,8 +194,14 @@ class Daemon:
             rate_limit=RateLimit(lambda: self.live.current.http.requests_per_minute),
         )
         app = create_app(api, rooms.metrics.http_request)
+        app.include_router(self._dashboard())
         settings = self.live.current
         return HttpServer(BodyLimits(app, settings.http, settings.media.max_bytes), settings.http)
+
+    def _dashboard(self) -> APIRouter:
+        rooms = self.rooms
+        site = Site(rooms.service, rooms.tokens, self.live, self.facts.health, system_clock)
+        return create_router(site, all_pages())
 
     async def _serve_http(self, bind: str, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
         started = _HttpStarted(self, StartedOnce(task_status))

@@ -9,7 +9,8 @@ from rich.panel import Panel
 from pombal.config.settings import Settings
 from pombal.model.caller import Caller, Role
 from pombal.model.errors import Kind, PombalError
-from pombal.model.params import SendParams, SessionCreateParams
+from pombal.model.params import SendParams, SessionCreateParams, TokenCreateParams
+from pombal.model.results import TokenCreated
 from pombal.model.session import LinkKind
 from pombal.model.session_state import SessionStatus
 from pombal.service.base import SendAnswer
@@ -62,7 +63,7 @@ async def play_demo(daemon: "Daemon") -> None:
                 raise
     while not all(registry.find(name).state.status == SessionStatus.READY for name in SESSIONS):
         await daemon.rooms.hub.news()
-    _show_banner(daemon)
+    _show_banner(daemon, await _sign_in_link(daemon))
     turn = 0
     while True:
         await trio.sleep(ANSWER_EVERY_S)
@@ -83,11 +84,23 @@ async def _answer(daemon: "Daemon", session: str, text: str, turn: int) -> None:
         return
 
 
-def _show_banner(daemon: "Daemon") -> None:
+async def _sign_in_link(daemon: "Daemon") -> str:
+    """Where a browser gets in, once, within ten minutes."""
+    if not daemon.http_urls:
+        return "switched off ([http] enabled)"
+    params = TokenCreateParams(owner=DEMO.name, role="admin", sign_in_link=True)
+    made = await daemon.rooms.service.call("token.create", params, DEMO)
+    if not isinstance(made, TokenCreated):
+        raise TypeError("token.create answers with TokenCreated")
+    return made.sign_in_link or ""
+
+
+def _show_banner(daemon: "Daemon", dashboard: str) -> None:
     socket = daemon.paths.socket
     metrics = f"{daemon.http_urls[0]}/metrics" if daemon.http_urls else "switched off ([http] enabled)"
     text = (
         f"[bold]Pombal demo[/]: {len(SESSIONS)} simulated sessions are ready and talking. No WhatsApp is involved.\n\n"
+        f"dashboard       {dashboard}\n"
         f"control socket  {socket}\nmetrics         {metrics}\ndatabase        {daemon.paths.database}\n\n"
         f"Try next, in another terminal:\n\n  export POMBAL_SOCKET={socket}\n"
         "  pombal top\n  pombal events --follow\n  pombal send vendas 5511999999999 'Olá!' --wait read --timeout 60"

@@ -1,0 +1,88 @@
+"""Messages over all chats, filtered and searched; one message with all that is known of it; and its remedies."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from pombal.dashboard.app import Page
+from pombal.dashboard.guard import safe_path
+from pombal.dashboard.pages.chats import chat_path
+from pombal.dashboard.views.conversations import message_line
+from pombal.dashboard.views.stages import STAGES, stage_key
+from pombal.dashboard.visit import Visit
+from pombal.model.errors import not_found
+from pombal.model.message import Direction, Message, MessageStatus, MessageType
+from pombal.model.params_base import INT64_MAX
+
+LIMIT = 50
+PARTS = {"list": "message_rows"}
+FILTERS = ("search", "session", "direction", "message_type", "status", "since")
+SPANS = ("15m", "1h", "24h", "7d", "30d")
+
+
+async def show(visit: Visit) -> Response:
+    mark = await visit.mark()
+    filters = {name: visit.query(name) for name in FILTERS}
+    slow = visit.query("slow") is not None
+    asked: dict[str, Any] = filters | {"limit": LIMIT, "cursor": visit.query("cursor")}
+    page = await visit.ask("message.high_latency" if slow else "message.list", **asked)
+    return visit.page(
+        "messages",
+        PARTS,
+        mark=mark,
+        lines=[message_line(message) for message in page.results],
+        following=page.next,
+        filters=filters,
+        slow=slow,
+        is_filtered=slow or any(filters.values()) or visit.query("cursor") is not None,
+        directions=list(Direction),
+        types=list(MessageType),
+        statuses=list(MessageStatus),
+        spans=SPANS,
+        chat_path=chat_path,
+    )
+
+
+async def show_one(visit: Visit) -> Response:
+    mark = await visit.mark()
+    message = await message_of(visit)
+    return visit.page(
+        "message",
+        {"message": "message_facts"},
+        mark=mark,
+        message=message,
+        line=message_line(message),
+        stages=[(stage, stage_key(stage, message.direction)) for stage in STAGES],
+        chat_path=chat_path,
+    )
+
+
+async def cancel(visit: Visit) -> Response:
+    return await _remedy(visit, "cancel")
+
+
+async def resend(visit: Visit) -> Response:
+    return await _remedy(visit, "resend")
+
+
+async def _remedy(visit: Visit, what: str) -> Response:
+    message = await message_of(visit)
+    await visit.ask(f"message.{what}", session=message.session, message_id=message.message_id)
+    back = visit.field("next")
+    return visit.go(safe_path(back) if back else f"/messages/{message.id}", f"message_{what}")
+
+
+async def message_of(visit: Visit) -> Message:
+    number = visit.path("id")
+    if not number.isascii() or not number.isdigit() or int(number[:20]) > INT64_MAX:
+        raise not_found("there is no such message")
+    message: Message = await visit.ask("message.get", id=int(number))
+    return message
+
+
+PAGES = [
+    Page("/messages", show),
+    Page("/messages/{id}", show_one),
+    Page("/messages/{id}/cancel", cancel, "POST"),
+    Page("/messages/{id}/resend", resend, "POST"),
+]

@@ -1,0 +1,54 @@
+// Forms that stay: sent without leaving the page, which then takes over what the answer shows.
+import { parse } from "./merge.js";
+import { partNamed, parts } from "./parts.js";
+import { toast } from "./toast.js";
+
+async function submit(form, submitter) {
+  const data = new FormData(form, submitter);
+  const hasFile = [...data.values()].some((value) => value instanceof File && value.size);
+  const body = hasFile || form.enctype === "multipart/form-data" ? data : new URLSearchParams(data);
+  let response;
+  try {
+    response = await fetch(form.action, { method: "POST", body });
+  } catch {
+    toast(document.body.dataset.wordsFailed);
+    return false;
+  }
+  if (response.status === 401) { location.reload(); return false; }
+  const answer = parse(await response.text());
+  const trouble = answer.querySelector("[role=alert]");
+  const said = answer.querySelector("[data-toasts] .toast");
+  if (trouble) toast(trouble.textContent.trim());
+  else if (!response.ok) toast(document.body.dataset.wordsFailed);
+  else if (said) toast(said.textContent);
+  takeOver(form, answer, response.ok && !trouble);
+  return response.ok && !trouble;
+}
+
+function takeOver(form, answer, isDone) {
+  // The pairing code stands in the answer alone; everything else is fetched anew.
+  const pair = answer.querySelector('[data-part="pair"]');
+  const here = document.querySelector('[data-part="pair"]');
+  if (pair && here) here.replaceChildren(...pair.childNodes);
+  const next = answer.querySelector("[data-composer] [name=message_id]");
+  const own = form.querySelector("[name=message_id]");
+  if (isDone && next && own) own.value = next.value;
+  if (isDone) for (const part of parts) if (part.name !== "pair") part.refresh();
+  partNamed("thread")?.element.scrollTo({ top: partNamed("thread").element.scrollHeight });
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-stay]")) return;
+  event.preventDefault();
+  if (form.dataset.busy) return;
+  form.dataset.busy = "yes";
+  form.setAttribute("aria-busy", "true");
+  try {
+    const isDone = await submit(form, event.submitter);
+    if (isDone && form.matches("[data-composer]")) form.dispatchEvent(new CustomEvent("sent"));
+  } finally {
+    delete form.dataset.busy;
+    form.removeAttribute("aria-busy");
+  }
+});

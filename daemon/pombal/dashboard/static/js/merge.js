@@ -1,0 +1,104 @@
+// Putting a part that was fetched into the page: what is the same stays as it is, with its focus and its place.
+const TRIM_AT = 400;
+const KEPT = 300;
+const sources = new WeakMap();
+
+// The page's own children are known by the text they came as, so that what has not changed is not touched.
+export function remember(root) {
+  for (const child of root.querySelectorAll("[data-list] > [id]")) sources.set(child, child.outerHTML);
+}
+
+export function parse(html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = html;
+  return holder.content;
+}
+
+function focusKey(element) {
+  const active = document.activeElement;
+  if (!active || !element.contains(active)) return null;
+  return active.dataset.key ? `[data-key="${CSS.escape(active.dataset.key)}"]`
+    : active.getAttribute("href") ? `[href="${CSS.escape(active.getAttribute("href"))}"]`
+    : active.matches("summary") ? "summary" : null;
+}
+
+function replaceChild(old, fresh) {
+  const source = fresh.outerHTML;
+  if (sources.get(old) === source) return old;
+  const focus = focusKey(old);
+  const isOpen = old.querySelector(":scope > details")?.open;
+  sources.set(fresh, source);
+  old.replaceWith(fresh);
+  if (isOpen) fresh.querySelector(":scope > details").open = true;
+  if (focus) fresh.querySelector(focus)?.focus();
+  return fresh;
+}
+
+// Lists grow at one end ("down": a thread, "up": newest first) or are shown whole (no `grow`).
+function mergeList(list, incoming, grow) {
+  const known = new Map([...list.children].filter((child) => child.id).map((child) => [child.id, child]));
+  const arrivals = [...incoming.children];
+  const overlaps = arrivals.some((child) => known.has(child.id));
+  if (!overlaps) {
+    for (const child of arrivals) sources.set(child, child.outerHTML);
+    list.replaceChildren(...arrivals);
+    return;
+  }
+  let previous = null;
+  const wanted = new Set(arrivals.map((child) => child.id));
+  for (const child of arrivals) {
+    const old = known.get(child.id);
+    if (old) {
+      const kept = replaceChild(old, child);
+      if (!grow && previous ? previous.nextElementSibling !== kept : !grow && list.firstElementChild !== kept) {
+        if (previous) previous.after(kept); else list.prepend(kept);
+      }
+      previous = kept;
+    } else {
+      sources.set(child, child.outerHTML);
+      if (previous) previous.after(child);
+      else if (grow === "down") known.get(arrivals.find((each) => known.has(each.id)).id).before(child);
+      else list.prepend(child);
+      previous = child;
+    }
+  }
+  if (!grow) for (const [id, child] of known) if (!wanted.has(id)) child.remove();
+}
+
+function trim(list, grow, part) {
+  if (!grow || list.children.length <= TRIM_AT) return;
+  while (list.children.length > KEPT) (grow === "down" ? list.firstElementChild : list.lastElementChild).remove();
+  // What was taken away is loaded again from where the list now ends.
+  const edge = list.querySelector("[data-cursor]");
+  const older = part.querySelector("[data-older]");
+  if (grow === "down" && edge && older) older.href = `?before=${edge.dataset.cursor}`;
+}
+
+export function mergePart(part, html) {
+  const content = parse(html);
+  const grow = part.dataset.grow;
+  const also = content.querySelector("[data-also]");
+  also?.remove();
+  const list = part.querySelector("[data-list]");
+  const incoming = content.querySelector("[data-list]");
+  if (!list || !incoming) {
+    if (part.dataset.source === html) return;
+    part.dataset.source = "";
+    const focus = focusKey(part);
+    part.replaceChildren(content);
+    remember(part);
+    if (focus) part.querySelector(focus)?.focus();
+    return;
+  }
+  mergeList(list, incoming, grow);
+  for (const child of also ? [...also.children] : []) {
+    const old = document.getElementById(child.id);
+    if (old) replaceChild(old, child);
+  }
+  const more = part.querySelector("[data-more]")?.closest(".more");
+  const fresh = content.querySelector("[data-more]")?.closest(".more");
+  if (!grow) {
+    if (more && fresh) more.replaceWith(fresh); else if (more) more.remove(); else if (fresh) part.append(fresh);
+  }
+  trim(list, grow, part);
+}

@@ -1,0 +1,121 @@
+"""Chats and messages as they are read: who wrote, what stands there, and what has become of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from pombal.dashboard.views.stages import Part, bar_of, guilty_stage
+from pombal.model.message import Direction, Message, MessageStatus
+from pombal.model.phone import USER_SERVER
+from pombal.model.results import Chat
+
+PREVIEW_CHARACTERS = 120
+# Shown in the page; everything else is offered as a file.
+INLINE_TYPES = {
+    "image": frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"}),
+    "audio": frozenset({"audio/ogg", "audio/mpeg", "audio/mp4", "audio/aac", "audio/wav", "audio/webm", "audio/opus"}),
+    "video": frozenset({"video/mp4", "video/webm", "video/ogg"}),
+}
+_CAN_RESEND = frozenset({MessageStatus.FAILED, MessageStatus.UNCERTAIN})
+
+
+def bare_type(mime_type: str) -> str:
+    """'audio/ogg; codecs=opus' → 'audio/ogg'"""
+    return mime_type.partition(";")[0].strip().lower()
+
+
+def shown_as(mime_type: str) -> str:
+    """image, audio or video where a browser may show the file in the page; file for any other."""
+    bare = bare_type(mime_type)
+    return next((how for how, types in INLINE_TYPES.items() if bare in types), "file")
+
+
+def title_of(chat_id: str, name: str | None, number: str | None) -> str:
+    """Whom a chat is with: a name, else the number, else WhatsApp's own id."""
+    if name:
+        return name
+    if number:
+        return f"+{number}"
+    user, _, server = chat_id.partition("@")
+    return f"+{user}" if server == USER_SERVER and user.isdigit() else chat_id
+
+
+@dataclass(frozen=True, slots=True)
+class ChatLine:
+    chat: Chat
+    title: str
+    preview: str
+    last: "MessageLine"
+
+
+def chat_line(chat: Chat) -> ChatLine:
+    title = title_of(chat.chat_id, chat.contact_name, chat.contact_number)
+    return ChatLine(chat, title, preview_of(chat.last_message), message_line(chat.last_message))
+
+
+def preview_of(message: Message) -> str:
+    """The beginning of the text, in one line; empty where the type has to say it."""
+    text = message.text_content or (message.reaction or {}).get("emoji") or (message.location or {}).get("name") or ""
+    line = " ".join(text[: PREVIEW_CHARACTERS * 4].split())
+    return f"{line[: PREVIEW_CHARACTERS - 1]}…" if len(line) > PREVIEW_CHARACTERS else line
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine:
+    """``at_ms`` is when it happened; ``day`` (an ISO date) stands with the first message of a day in a thread."""
+
+    message: Message
+    is_ours: bool
+    at_ms: int
+    day: str | None
+    media_as: str | None
+    bar: list[Part]
+    is_late: bool
+    guilty: str | None
+    can_cancel: bool
+    can_resend: bool
+    sender: str | None
+    title: str
+
+
+def message_line(message: Message, day: str | None = None) -> MessageLine:
+    ours = message.direction == Direction.OUTBOUND
+    return MessageLine(
+        message=message,
+        is_ours=ours,
+        at_ms=happened_at(message),
+        day=day,
+        media_as=None if message.media is None else shown_as(message.media.mime_type),
+        bar=bar_of(message),
+        is_late=message.is_latency_acceptable is False,
+        guilty=guilty_stage(message),
+        can_cancel=ours and message.status == MessageStatus.QUEUED and message.dispatched_at is None,
+        can_resend=ours and message.status in _CAN_RESEND,
+        sender=_sender(message),
+        title=title_of(message.chat_id, message.contact_name, message.contact_number),
+    )
+
+
+def thread_of(messages: Iterable[Message], zone: tzinfo) -> list[MessageLine]:
+    """Oldest first, each day's first message marked; messages come newest first, as lists do."""
+    lines: list[MessageLine] = []
+    today = None
+    for message in reversed(list(messages)):
+        day = datetime.fromtimestamp(happened_at(message) / 1000, zone).date().isoformat()
+        lines.append(message_line(message, None if day == today else day))
+        today = day
+    return lines
+
+
+def happened_at(message: Message) -> int:
+    """When a person would say it was: queued for what goes out, WhatsApp's stamp for what comes in (epoch ms)."""
+    if message.direction == Direction.OUTBOUND:
+        return message.queued_at or message.sent_at or 0
+    return message.sent_at or message.received_at or message.delivered_at or 0
+
+
+def _sender(message: Message) -> str | None:
+    """Who wrote, in a group; in a chat with one person no message needs a name."""
+    if message.direction == Direction.OUTBOUND or not message.participant:
+        return None
+    return title_of(message.participant, message.contact_name, message.contact_number)

@@ -1,0 +1,62 @@
+"""The latency page and the machine room over ASGI."""
+
+import re
+
+from pombal.model.caller import Role
+from tests.dashboard.conftest import Browser, Sign
+from tests.fakes.rooms import World, settings_with
+from tests.service.world import ask, injected, ready
+
+
+async def test_latency_says_so_where_nothing_was_measured(admin: Browser) -> None:
+    assert "Nothing was measured" in await admin.get("/latency")
+
+
+async def test_latency_shows_the_numbers_of_latency_stats(admin: Browser, world: World) -> None:
+    await ready(world)
+    await injected(world, count=5)
+    answer = await world.send("Olá")
+    await world.until_status(answer.message.message_id, "read")
+    page = (await admin.get("/latency?since=1h")).replace("\u202f", " ")
+    stats = await ask(world, "latency.stats", since="1h")
+    assert ">100 %<" in page
+    assert f"Of {stats['measured_messages']} measured messages ({stats['total_messages']} in all)." in page
+    assert f"{stats['percentiles']['to_delivered']['p95']:.0f} ms" in page
+    assert '<path class="line line-inbound"' in page or 'class="dot-of line-inbound"' in page
+    assert 'href="?since=1h&amp;session=ana"' in page
+    assert "No message was late." in page
+    alone = await admin.get("/latency?session=ana&since=7d")
+    assert 'id="by-session"' not in alone
+    await admin.get("/latency?session=nobody", 404)
+
+
+async def test_the_slowest_are_named_with_the_stage_to_blame(admin: Browser, world: World) -> None:
+    world.live.replace(settings_with(latency={"acceptable_ms": 300}))
+    world.store.writer.acceptable_ms = 300
+    await ask(world, "session.create", name="lenta", settings={"delivered_ms": 400, "auto_scan_ms": 1})
+    await world.until("lenta", "ready")
+    answer = await world.send("devagar", session="lenta")
+    await world.until_status(answer.message.message_id, "read", "lenta")
+    page = await admin.get("/latency")
+    slowest = page.partition('id="slowest"')[2]
+    assert f'href="/messages/{answer.message.id}"' in slowest
+    assert "most of it to the phone" in slowest
+    assert re.search(r'<li class="guilty">.*?to the phone', slowest)
+    slow = await admin.get("/messages?slow=1")
+    assert "devagar" in slow
+
+
+async def test_the_machine_room_shows_health_commits_listeners_and_actors(admin: Browser, world: World) -> None:
+    await ready(world)
+    page = await admin.get("/machine")
+    assert "All is well" in page
+    assert '<rect class="commit"' in page
+    assert 'id="actor-session-ana"' in page
+    assert "Nobody listens." in page
+    only = await admin.get("/machine?kind=session&_part=actors")
+    assert "actor-session-ana" in only
+    assert "<html" not in only
+
+
+async def test_the_machine_room_is_not_for_users(sign_in: Sign) -> None:
+    assert "You may not do this" in await sign_in("ana", Role.USER).get("/machine", 403)
