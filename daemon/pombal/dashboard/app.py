@@ -86,7 +86,7 @@ async def _carry_out(visit: Visit, page: Page) -> Response:
         await visit.read_form(takes_file=page.takes_file)
         return await page.handler(visit)
     finally:
-        await visit.form.close()
+        visit.close_form()
 
 
 def refusal(visit: Visit, error: PombalError) -> Response:

@@ -67,6 +67,12 @@ class Visit:
         if self.caller is not None:
             check_form(self.token, self.field(FORM_TOKEN))
 
+    def close_form(self) -> None:
+        """Let go of a file that was spooled to disk; without awaiting, so that nothing keeps it from being done."""
+        for _, value in self.form.multi_items():
+            if isinstance(value, UploadFile):
+                value.file.close()
+
     @property
     def is_admin(self) -> bool:
         return self.caller is not None and self.caller.role == Role.ADMIN
