@@ -1,8 +1,10 @@
 """`pombal session qr`: the picture, its rotation, and how the wait ends."""
 
+import pytest
 import segno
 
 from pombal.cli.qr_screen import QUIET_ZONE, qr_lines
+from pombal.model.session_state import ADVICE, IDLE, RESTRICTED, STOPPED, Place
 from tests.cli import objects
 from tests.cli.commands import Runner
 from tests.cli.fake_daemon import FakeDaemon, HangUp, Refusal, Subscription
@@ -86,6 +88,30 @@ def test_it_ends_when_nobody_scanned(run: Runner, daemon: FakeDaemon) -> None:
     assert outcome.code == 1
     assert "suporte is disconnected/pairing_timeout: nobody scanned the QR code" in outcome.err
     assert daemon.called("session.qr") == []
+
+
+@pytest.mark.parametrize("place", sorted((IDLE | {RESTRICTED}) - {STOPPED}, key=str))
+def test_whatever_it_ends_in_is_said_in_words(run: Runner, daemon: FakeDaemon, place: Place) -> None:
+    status, reason = place
+    ended = objects.session("suporte", status, reason)
+    daemon.answers |= {"session.get": WAITING, "session.qr": {"code": CODE, "expires_at": objects.NOW}}
+    daemon.plays = [lambda subscription: subscription.emit(objects.session_event(13, "qrcode", ended))]
+    outcome = run("session", "qr", "suporte")
+    assert outcome.code == 1
+    assert reason is not None
+    assert f"suporte is {status}/{reason}: {ADVICE[reason]}" in outcome.err
+
+
+@pytest.mark.parametrize("reason", ["network", "link_lost"])
+def test_a_connection_that_is_lost_meanwhile_is_waited_for(run: Runner, daemon: FakeDaemon, reason: str) -> None:
+    lost, ready = objects.session("suporte", "disconnected", reason), objects.session("suporte", "ready")
+    daemon.answers |= {"session.get": WAITING, "session.qr": {"code": CODE, "expires_at": objects.NOW}}
+    daemon.plays = [
+        lambda subscription: subscription.emit(
+            objects.session_event(13, "qrcode", lost), objects.session_event(14, "connecting", ready)
+        )
+    ]
+    assert "suporte is ready: scanned" in run("session", "qr", "suporte").out
 
 
 def test_between_two_codes_it_waits(run: Runner, daemon: FakeDaemon) -> None:

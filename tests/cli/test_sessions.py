@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from pombal.model.session_state import EVERY, RUNNING, WAITS_FOR_START, Reason
 from tests.cli import objects
 from tests.cli.commands import Runner
 from tests.cli.fake_daemon import FakeDaemon
@@ -21,6 +22,11 @@ from tests.cli.fake_daemon import FakeDaemon
             {"name": "vendas", "link": "simulator", "owner": "ana", "phone_number": "+55 11 99999-0000",
              "device_name": "Balcão", "start": False,
              "settings": {"seed": 7, "sent_ms": {"median": 20, "p99": 90}, "note": "a=b"}},
+        ),
+        (
+            ["create", "loja", "--link", "web", "--proxy", "socks5://10.0.0.1:1080", "--setting", "burst=2"],
+            "session.create",
+            {"name": "loja", "link": "web", "start": True, "settings": {"burst": 2, "proxy": "socks5://10.0.0.1:1080"}},
         ),
         (["show", "suporte"], "session.get", {"name": "suporte"}),
         (["update", "suporte", "--device-name", ""], "session.update", {"name": "suporte", "device_name": None}),
@@ -48,6 +54,30 @@ def test_a_session_in_trouble_says_what_to_do(run: Runner, daemon: FakeDaemon) -
     assert "error/logged_out" in out
     assert "scan the QR code again" in out
     assert "device removed" in out
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_says_what_to_do_in_plain_words(run: Runner, daemon: FakeDaemon, reason: Reason) -> None:
+    status = next(place[0] for place in EVERY if place[1] == reason)
+    daemon.answers["session.get"] = objects.session("suporte", status, reason)
+    shown = {
+        line.partition("  ")[0]: line.partition("  ")[2].strip() for line in run("session", "show", "suporte").lines
+    }
+    assert len(shown["what to do"]) > 20
+    if (status, reason) in WAITS_FOR_START:
+        assert shown["commands"].startswith("pombal session start suporte")
+    elif (status, reason) in RUNNING:
+        assert "commands" not in shown
+
+
+def test_a_new_session_says_how_to_link_a_phone(run: Runner, daemon: FakeDaemon) -> None:
+    daemon.answers["session.create"] = objects.session("loja", "connecting", phone_number=None)
+    assert "link a phone with `pombal session qr loja`" in run("session", "create", "loja", "--link", "web").out
+
+
+def test_a_proxy_is_given_once(run: Runner, daemon: FakeDaemon) -> None:
+    outcome = run("session", "create", "loja", "--proxy", "http://a:1", "--setting", "proxy=http://b:2")
+    assert (outcome.code, daemon.calls) == (2, [])
 
 
 def test_a_session_that_waits_for_a_scan_says_how(run: Runner, daemon: FakeDaemon) -> None:

@@ -10,6 +10,8 @@ from pombal.cli.client import ask, show_pages
 from pombal.cli.message_views import render_marked, render_message, render_messages, render_outcome
 from pombal.cli.options import Everything, Json, Limit, SessionFilter, SessionName, Since, Socket, Until, given
 from pombal.cli.output import emit
+from pombal.cli.references import FirstWord, SecondWord, reference
+from pombal.cli.saving import media
 from pombal.model.message import Direction, MessageStatus, MessageType, Origin
 
 app = typer.Typer(help="History, and its remedies.", no_args_is_help=True)
@@ -121,8 +123,8 @@ def _show(socket: Path | None, method: str, params: dict[str, Any], everything: 
 
 @app.command("show")
 def show_(
-    first: Annotated[str, typer.Argument(metavar="SESSION|ID", help="A session, or alone the message's number.")],
-    message_id: Annotated[str | None, typer.Argument(metavar="MESSAGE_ID", show_default=False)] = None,
+    first: FirstWord,
+    message_id: SecondWord = None,
     socket: Socket = None,
     as_json: Json = False,
 ) -> None:
@@ -130,15 +132,10 @@ def show_(
 
     By SESSION and MESSAGE_ID, or by its number (id) alone.
     """
-    emit(ask(socket, "message.get", _reference(first, message_id)), as_json, render_message)
+    emit(ask(socket, "message.get", reference(first, message_id)), as_json, render_message)
 
 
-def _reference(first: str, message_id: str | None) -> dict[str, Any]:
-    if message_id is not None:
-        return {"session": first, "message_id": message_id}
-    if not (first.isascii() and first.isdigit()):
-        raise typer.BadParameter(f"{first!r} is no message's number; or give SESSION and MESSAGE_ID")
-    return {"id": int(first)}
+app.command()(media)
 
 
 @app.command()

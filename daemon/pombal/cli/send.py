@@ -13,7 +13,8 @@ from pombal.cli.failures import CommandFailed, ExitCode
 from pombal.cli.following import follow_send, judge
 from pombal.cli.message_views import render_outcome
 from pombal.cli.options import Json, SessionName, Socket, given
-from pombal.cli.output import console, emit
+from pombal.cli.output import emit
+from pombal.cli.transfer_bar import transfer_bar
 from pombal.model.message import MessageStatus, MessageType
 
 if TYPE_CHECKING:
@@ -164,12 +165,8 @@ def _read_stdin() -> str:
 async def _upload(client: "Client", file: Path) -> dict[str, Any]:
     """Put the file into the media store, with a bar on a terminal; the reference for the message."""
     import trio
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     size_bytes = (await trio.Path(file).stat()).st_size
-    target = console(stderr=True)
-    parts = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
-    with Progress(*parts, console=target, transient=True, disable=not target.is_terminal) as progress:
-        task = progress.add_task("uploading", total=size_bytes)
-        stored = await client.put_media(file, progress=lambda done: progress.update(task, completed=done))
+    with transfer_bar("uploading", size_bytes) as progress:
+        stored = await client.put_media(file, progress=progress)
     return {"sha256": stored.sha256, "mime_type": guess_mime(file), "file_name": file.name}

@@ -50,12 +50,35 @@ def render_state(session: dict[str, Any]) -> RenderableType:
     return line.append(f": {advice}")
 
 
+# The commands that lead out of a state, in their order; {name} is the session's.
+_START, _SCAN = "pombal session start {name}", "pombal session qr {name}"
+COMMANDS: dict[Reason, tuple[str, ...]] = {
+    Reason.STOPPED: (_START,),
+    Reason.PAIRING_TIMEOUT: (_START, _SCAN),
+    Reason.LOGGED_OUT: (_START, _SCAN),
+    Reason.REPLACED: (_START,),
+    Reason.BANNED: (_START,),
+    Reason.BAD_CREDENTIALS: (_START, _SCAN),
+    Reason.PASSKEY_REQUIRED: (_START, _SCAN),
+    Reason.CLIENT_OUTDATED: (_START,),
+    Reason.CRASH_LOOP: ("pombal ps", "journalctl -u pombal", "pombal session restart {name}"),
+}
+
+
 def advice_for(session: dict[str, Any]) -> str | None:
     """What an operator does about a session's state; None where nothing is to be done."""
-    reason = session["status_reason"]
-    if session["status"] == SessionStatus.QRCODE:
-        return f"scan the QR code with `pombal session qr {session['name']}`"
-    return ADVICE.get(reason)
+    name, status = session["name"], session["status"]
+    if status == SessionStatus.QRCODE:
+        return f"scan the QR code with `pombal session qr {name}`"
+    if status == SessionStatus.CONNECTING and session["phone_number"] is None:
+        return f"it connects; then link a phone with `pombal session qr {name}`"
+    return ADVICE.get(session["status_reason"])
+
+
+def commands_for(session: dict[str, Any]) -> str | None:
+    """What to type for it."""
+    commands = COMMANDS.get(session["status_reason"], ())
+    return "; ".join(command.format(name=session["name"]) for command in commands) or None
 
 
 def render_session(session: dict[str, Any]) -> RenderableType:
@@ -68,6 +91,7 @@ def render_session(session: dict[str, Any]) -> RenderableType:
             ("link", session["link"]),
             ("status", state(session["status"], session["status_reason"])),
             ("what to do", advice_for(session)),
+            ("commands", commands_for(session)),
             ("until", moment(session["status_until"])),
             ("wanted running", yes_no(session["is_active"])),
             ("link alive", yes_no(session["link_alive"])),

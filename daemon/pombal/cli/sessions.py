@@ -38,6 +38,12 @@ def create(
         str | None, typer.Option("--phone-number", metavar="NUMBER", help="The number it is expected to have.")
     ] = None,
     device_name: DeviceName = None,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            "--proxy", metavar="URL", help="Reach WhatsApp through this proxy: http://… or socks5://… (link web)."
+        ),
+    ] = None,
     setting: Settings = None,
     start: Annotated[bool, typer.Option("--start/--no-start", help="Start it at once.")] = True,
     socket: Socket = None,
@@ -50,10 +56,18 @@ def create(
         owner=owner,
         phone_number=phone_number,
         device_name=device_name,
-        settings=parse_settings(setting),
+        settings=_with_proxy(parse_settings(setting), proxy),
         start=start,
     )
     emit(ask(socket, "session.create", params), as_json, render_session)
+
+
+def _with_proxy(settings: dict[str, Any] | None, proxy: str | None) -> dict[str, Any] | None:
+    if proxy is None:
+        return settings
+    if "proxy" in (settings or {}):
+        raise typer.BadParameter("a proxy is given twice: by --proxy and by --setting", param_hint="--proxy")
+    return {**(settings or {}), "proxy": proxy}
 
 
 @app.command("list")

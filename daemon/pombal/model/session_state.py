@@ -172,12 +172,13 @@ ADVICE: dict[Reason, str] = {
     Reason.LINK_LOST: "the connection fell silent and is being made anew",
     Reason.PAIRING_TIMEOUT: "nobody scanned the QR code; start it and scan",
     Reason.LOGGED_OUT: "the phone removed this device; start it and scan the QR code again",
-    Reason.REPLACED: "another client took over this device's connection; end it there, then start it here",
-    Reason.BANNED: "WhatsApp banned the number; appeal in the phone's app",
-    Reason.BAD_CREDENTIALS: "WhatsApp refused the stored keys; start it and pair again",
-    Reason.PASSKEY_REQUIRED: "the account demands a passkey to link a device; remove it on the phone, then start it",
-    Reason.CLIENT_OUTDATED: "WhatsApp refuses this version of the client; upgrade Pombal, then start it",
-    Reason.RESTRICTED: "WhatsApp restricts the account; messages wait until the restriction ends",
+    Reason.REPLACED: "another program opened this device's connection; end it there, then start it here",
+    Reason.BANNED: "WhatsApp banned the number; appeal in the phone's app, and start it once the ban has ended",
+    Reason.BAD_CREDENTIALS: "WhatsApp refused the stored keys; start it and scan the QR code again",
+    Reason.PASSKEY_REQUIRED: "the account demands a passkey to link a device; switch that off on the phone, then start "
+    "it and scan the QR code again",
+    Reason.CLIENT_OUTDATED: "WhatsApp refuses this version of the client; upgrade Pombal (pombal[web]), then start it",
+    Reason.RESTRICTED: "WhatsApp restricts the account; messages wait until that ends, so let it rest",
     Reason.CRASH_LOOP: "it crashed too often and is tried again after a pause; see `pombal ps` and the log",
 }
 """What an operator does about each reason, in words that fit behind 'session X is disconnected: '."""
