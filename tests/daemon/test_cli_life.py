@@ -54,6 +54,9 @@ async def test_history_and_its_remedies_by_the_command_line(home: Home, tmp_path
         await ready_session(client)
         image = await run("send", "vendas", ANA, "a foto", "--file", str(picture), "--wait", "delivered")
         assert (image["message_type"], image["media"]["size_bytes"]) == ("image", 700_004)
+        back = tmp_path / "back.png"
+        assert (await run("message", "media", str(image["id"]), "-o", str(back)))["id"] == image["id"]
+        assert back.read_bytes() == picture.read_bytes()
         await client.simulator_inject("vendas", BIA, text="açaí")
         (found,) = (await run("message", "search", "acai"))["results"]
         assert (await run("message", "mark-read", "vendas", found["message_id"])) == {"marked": 1}

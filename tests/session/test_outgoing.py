@@ -13,7 +13,7 @@ from pombal.link.base import Failed, LinkLost, Receipt, SendRefused, Sent
 from pombal.model.changes import FailQueue
 from pombal.model.errors import Kind
 from pombal.model.message import MessageStatus
-from pombal.model.params import MessageRefParams, SessionNameParams
+from pombal.model.params import MessageRefParams, SessionNameParams, SessionUpdateParams
 from tests.fakes.link import FakeLink, FakeNetwork, incoming, log_in, paired
 from tests.fakes.rooms import World, outcome, running
 
@@ -458,6 +458,17 @@ async def test_the_simulator_is_not_paced_but_where_its_session_asks_for_it(
         await world.send(session="bia", message_id=f"m{number}")
     await world.until_status("m8", "sent", "bia")
     assert trio.current_time() == pytest.approx(3.0, abs=0.01)
+
+
+async def test_another_pace_applies_at_once(autojump_clock: MockClock, world: World) -> None:
+    await world.ready("ana", settings={"messages_per_second": 0.01, "burst": 1})
+    await send_many(world, 2)
+    await world.until_status("m0", "sent")
+    update = SessionUpdateParams(name="ana", settings={"messages_per_second": 10.0, "burst": 5})
+    await world.call("session.update", update)
+    await send_many(world, 8, first=2)
+    await world.until_status("m9", "sent")
+    assert trio.current_time() < 110  # the one that had its turn already waited for it
 
 
 async def test_who_may_not_send_keeps_its_queue(autojump_clock: MockClock, world: World) -> None:

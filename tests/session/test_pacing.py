@@ -3,9 +3,25 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pombal.config.settings import OutboxSettings
 from pombal.model.clock import Stamp
-from pombal.session.pacing import Pacer
+from pombal.model.session import LinkKind
+from pombal.session.pacing import Pacer, pace_of
 from pombal.session.silence import Silence
+
+DEFAULTS = OutboxSettings()
+
+
+def test_whatsapp_web_is_paced_by_default_and_by_a_sessions_own_settings() -> None:
+    assert pace_of(LinkKind.WEB, {}, DEFAULTS) == (1.0, 5)
+    assert pace_of(LinkKind.WEB, {"messages_per_second": 0.2}, DEFAULTS) == (0.2, 5)
+    assert pace_of(LinkKind.WEB, {"burst": 1}, OutboxSettings(messages_per_second=3.0)) == (3.0, 1)
+
+
+def test_the_simulator_is_paced_only_where_its_session_asks_for_it() -> None:
+    assert pace_of(LinkKind.SIMULATOR, {}, DEFAULTS) is None
+    assert pace_of(LinkKind.SIMULATOR, {"messages_per_second": 2.0}, DEFAULTS) == (2.0, 5)
+
 
 rates = st.floats(0.01, 1000)
 bursts = st.integers(1, 50)
