@@ -55,6 +55,7 @@ class FakeSubscription:
     feed: trio.MemoryReceiveChannel[Sequence[Event]]
     log_id: str = "log-1"
     cursor: int = 0
+    last_seq: int = 0
     asked: int = 0
 
     async def next_batch(self) -> Sequence[Event]:

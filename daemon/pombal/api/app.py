@@ -5,6 +5,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
+from starlette.routing import WebSocketRoute
 
 from pombal import __version__
 from pombal.api.context import Api
@@ -19,6 +20,9 @@ from pombal.api.problems import (
     on_refusal,
 )
 from pombal.api.routes import events, health, messages, qr, schema, send, sessions
+from pombal.api.routes.event_stream import event_stream_router
+from pombal.api.stream_access import OpenStreams
+from pombal.api.websocket import EventSocket
 from pombal.model.errors import PombalError
 
 ROUTERS = (sessions.router, qr.router, messages.router, send.router, events.router, health.router, schema.router)
@@ -42,6 +46,9 @@ def create_app(api: Api, count_request: CountRequest) -> FastAPI:
         app.add_exception_handler(kind, handler)
     for router in ROUTERS:
         app.include_router(router)
+    streams = OpenStreams()
+    app.include_router(event_stream_router(streams))
+    app.router.routes.append(WebSocketRoute("/ws/whatsapp", EventSocket(streams)))
     # The last one added is the outermost.
     _add_cors(app, api.settings().http.cors_origins)
     app.add_middleware(HeadAsGet)

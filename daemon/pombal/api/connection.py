@@ -22,6 +22,7 @@ from hypercorn.utils import parse_socket_addr
 from starlette.types import ASGIApp
 from wsproto.utilities import ProtocolError
 
+from pombal.api.frames import WebSocketStream
 from pombal.api.http1 import Http1
 from pombal.config.settings import HttpSettings
 
@@ -83,7 +84,7 @@ class Connection:
                 async with trio.open_nursery() as self._nursery:
                     await self._read(protocol)
                     if not self._is_gone:
-                        await self._linger()
+                        await self._linger(protocol.last_websocket)
         except OSError:
             pass  # the peer has gone before it could be asked who it was
         finally:
@@ -189,17 +190,24 @@ class Connection:
         self._is_gone = True
         self._end()
 
-    async def _linger(self) -> None:
-        """Say that all is said, and let the other side take it."""
+    async def _linger(self, websocket: WebSocketStream | None) -> None:
+        """Say that all is said, and let the other side take it; a WebSocket's client answers our close with its own."""
         with trio.move_on_after(LINGER_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             stream = self._stream
-            if isinstance(stream, trio.SSLStream):
-                with suppress(trio.BrokenResourceError):  # the other side was still talking
-                    await stream.unwrap()
-                stream = stream.transport_stream
-            await stream.send_eof()
-            while await stream.receive_some(RECEIVE_BYTES):
-                pass
+            async with self._writing:  # the application may be in the middle of a word
+                if isinstance(stream, trio.SSLStream):
+                    with suppress(trio.BrokenResourceError):  # the other side was still talking
+                        await stream.unwrap()
+                    stream = stream.transport_stream
+                await stream.send_eof()
+            await self._hear_the_rest(stream, websocket)
+
+    async def _hear_the_rest(self, stream: trio.SocketStream, websocket: WebSocketStream | None) -> None:
+        if websocket is not None and websocket.is_over:
+            return
+        while data := await stream.receive_some(RECEIVE_BYTES):
+            if websocket is not None and isinstance(self._stream, trio.SocketStream) and websocket.is_closed_by(data):
+                return
 
     # What hypercorn's protocol asks of whoever holds the connection
 
@@ -225,15 +233,18 @@ class Connection:
                 raise ClientGone
             is_stream = self._protocol is not None and self._protocol.is_stream
             limit_s = self._settings.stream_timeout_s if is_stream else self._settings.write_timeout_s
-            with trio.move_on_after(limit_s):
-                try:
+            is_sent = False
+            try:
+                with trio.move_on_after(limit_s):
                     await self._stream.send_all(data)
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    pass
-                else:
-                    return
-            self._break()
-            raise ClientGone
+                    is_sent = True
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                pass
+            finally:
+                if not is_sent:  # a part of it may be: nothing can follow
+                    self._break()
+            if not is_sent:
+                raise ClientGone
 
     async def spawn_app(self, _: object, __: Config, scope: Any, send: Send) -> Callable[[Message], Awaitable[None]]:
         """Start the application on a request; what is returned hands it what arrives."""

@@ -14,6 +14,7 @@ from hypercorn.protocol.ws_stream import WSStream
 from wsproto.connection import ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Message, Ping
 from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import ProtocolError
 
 from pombal.api.refusals import refusal
 
@@ -43,8 +44,21 @@ class WebSocketStream(WSStream):
     def is_open(self) -> bool:
         return hasattr(self, "connection") and self.connection.state is ConnectionState.OPEN and not self.closed
 
+    @property
+    def is_over(self) -> bool:
+        """Whether both sides have said that they close."""
+        return hasattr(self, "connection") and self.connection.state is ConnectionState.CLOSED
+
     async def ping(self) -> None:
         await self._send_wsproto_event(Ping())
+
+    def is_closed_by(self, data: bytes) -> bool:
+        """Whether data, which has arrived after our close, holds the client's; there is no more to wait for then."""
+        try:
+            self.connection.receive_data(data)
+            return any(isinstance(event, CloseConnection) for event in self.connection.events())
+        except ProtocolError:  # after its close
+            return True
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, Request):

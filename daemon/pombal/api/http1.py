@@ -41,6 +41,7 @@ class Http1(H11Protocol):
         no_app = cast("AppWrapper", None)  # the task group knows it
         super().__init__(no_app, config, context, task_group, connection_state, ssl, client, server, send)
         self.is_stream = False
+        self.last_websocket: WebSocketStream | None = None
 
     @property
     def websocket(self) -> WebSocketStream | None:
@@ -90,6 +91,7 @@ class Http1(H11Protocol):
         )  # fmt: skip
         if is_websocket:
             self.connection = H11WSConnection(cast(h11.Connection, self.connection))
+            self.last_websocket = self.websocket
         assert self.stream is not None  # noqa: S101  # for mypy: it was made above
         await self.stream.handle(
             Request(

@@ -87,6 +87,8 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._code = message["status"]
+            if _is_endless(message):
+                self.count(None)  # how long somebody listens is no measure of ours
         elif not message.get("more_body", False):
             # Before it is sent: whoever has the answer finds it counted, and a client that reads slowly is not our
             # slowness.
@@ -100,6 +102,11 @@ class _Answer:
             return
         self._is_counted = True
         self._count(_route(self._scope), _method(self._scope), code, time.perf_counter() - self._started)
+
+
+def _is_endless(start: Message) -> bool:
+    """Whether the answer is a stream of events."""
+    return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in start["headers"])
 
 
 def _route(scope: Scope) -> str:

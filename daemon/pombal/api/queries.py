@@ -21,7 +21,7 @@ def _true_or_false(value: Any) -> Any:
     return value
 
 
-def _split(value: Any) -> Any:
+def split_by_commas(value: Any) -> Any:
     """`a,b` and `?types=a&types=b` alike."""
     return [part for text in value for part in str(text).split(",")] if isinstance(value, list) else value
 
@@ -106,10 +106,10 @@ class EventListQuery(QueryModel):
     after: Annotated[Sequence | None, Whole] = Field(
         None, description="Everything past this; 0: from the oldest kept; absent: the newest page."
     )
-    session: Annotated[list[SessionRef] | None, BeforeValidator(_split)] = Field(
+    session: Annotated[list[SessionRef] | None, BeforeValidator(split_by_commas)] = Field(
         None, max_length=1000, description="Only events of these sessions; several by commas."
     )
-    types: Annotated[list[EventType] | None, BeforeValidator(_split)] = Field(
+    types: Annotated[list[EventType] | None, BeforeValidator(split_by_commas)] = Field(
         None, max_length=64, description="Only these types of events; several by commas."
     )
     limit: Annotated[int, Field(ge=1, le=1000), Whole] = 50

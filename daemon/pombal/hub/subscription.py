@@ -50,6 +50,10 @@ class Subscription:
     def log_id(self) -> str:
         return self._hub.log_id
 
+    @property
+    def last_seq(self) -> int:
+        return self._hub.last_seq
+
     async def next_batch(self) -> Sequence[Event]:
         """The next events, at least one, in order; waits for them.
 

@@ -37,6 +37,10 @@ class Subscription(Protocol):
     def cursor(self) -> int:
         """The sequence of the last event handed out."""
 
+    @property
+    def last_seq(self) -> int:
+        """The last event there is, so what of it the cursor has still to come to is known."""
+
     async def next_batch(self) -> Sequence[Event]:
         """The next events, at least one; waits. Raises trio.EndOfChannel when the daemon drains."""
 
