@@ -37,6 +37,7 @@ def test_an_entry_shows_the_actor_as_it_is(tree: ActorTree, clock: TurnedClock) 
         "restarts": 0,
         "last_crash": {"error": "ValueError: boom", "at": "2023-11-14T21:13:20.000Z"},
         "uptime_seconds": 1.5,
+        "memory_bytes": None,
     }
 
 

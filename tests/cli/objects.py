@@ -111,7 +111,8 @@ def daemon_status(**sessions: int) -> dict[str, Any]:
 
 def actor(name: str, kind: str = "session", **fields: Any) -> dict[str, Any]:
     facts = {"state": "running", "mailbox_depth": 0, "mailbox_capacity": 64, "restarts": 0, "last_crash": None}
-    return ActorFacts(**{"name": name, "kind": kind, "uptime_seconds": 61.0} | facts | fields).model_dump(mode="json")
+    plain = {"name": name, "kind": kind, "uptime_seconds": 61.0, "memory_bytes": None}
+    return ActorFacts(**(plain | facts | fields)).model_dump(mode="json")
 
 
 def latency() -> dict[str, Any]:

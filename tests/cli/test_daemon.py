@@ -33,7 +33,7 @@ def test_ps_shows_every_actor(run: Runner, daemon: FakeDaemon) -> None:
 
     daemon.answers["daemon.actors"] = pages
     outcome = run("ps")
-    assert outcome.lines[1].split() == ["recorder", "recorder", "running", "3/64", "0", "1", "min", "–"]
+    assert outcome.lines[1].split() == ["recorder", "recorder", "running", "3/64", "0", "1", "min", "–", "–"]
     assert "cooling_down" in outcome.lines[3]
     assert outcome.lines[3].endswith("ValueError: bad\ufffd frame")
     assert run("ps", "--json").json == pages({})

@@ -153,7 +153,7 @@ async def test_names_that_are_no_session(daemon: Running) -> None:
             assert "no session" in await refused(client, "not_found", "session.get", name=name)
             await refused(client, "not_found", "message.send", session=name, to=ANA, text="x")
         await refused(client, "already_exists", "session.create", name="vendas")
-        await refused(client, "unsupported", "session.create", name="real", link="web")
+        await refused(client, "unsupported", "session.create", name="real", link="cloud")
         await refused(client, "invalid", "session.create", name="real", link="carrier-pigeon")
         await refused(client, "invalid", "session.create", name="real", settings={"sent_ms": "soon"})
 

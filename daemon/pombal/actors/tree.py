@@ -39,7 +39,10 @@ class Crash(BaseModel):
 
 
 class Actor(BaseModel):
-    """One actor as others see it. uptime_seconds counts from its entry, over restarts."""
+    """One actor as others see it. uptime_seconds counts from its entry, over restarts.
+
+    memory_bytes: of an actor that is a process of its own (kind `gateway`), else null.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,12 +54,23 @@ class Actor(BaseModel):
     restarts: int
     last_crash: Crash | None
     uptime_seconds: float
+    memory_bytes: int | None = None
 
 
 class ActorInfo:
     """One entry of the tree, kept up to date by the actor's supervisor."""
 
-    __slots__ = ("_clock", "entered_at_ms", "kind", "last_crash", "mailbox", "name", "restarts", "state")
+    __slots__ = (
+        "_clock",
+        "entered_at_ms",
+        "kind",
+        "last_crash",
+        "mailbox",
+        "memory_bytes",
+        "name",
+        "restarts",
+        "state",
+    )
 
     def __init__(self, name: str, kind: str, mailbox: Box | None = None, clock: Clock = system_clock) -> None:
         self.name = name
@@ -65,6 +79,7 @@ class ActorInfo:
         self.state = ActorState.STARTING
         self.restarts = 0
         self.last_crash: Crash | None = None
+        self.memory_bytes: int | None = None
         self._clock = clock
         self.entered_at_ms = clock().mono_ms
 
@@ -84,6 +99,7 @@ class ActorInfo:
             restarts=self.restarts,
             last_crash=self.last_crash,
             uptime_seconds=(self._clock().mono_ms - self.entered_at_ms) / 1000,
+            memory_bytes=self.memory_bytes,
         )
 
 

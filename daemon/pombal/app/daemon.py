@@ -138,10 +138,15 @@ class Daemon:
         nursery.start_soon(self._keep, self.tree.enter("recorder", "recorder", rooms.recorder), self._record)
         if rooms.network is not None:
             await nursery.start(rooms.network.run)
+        await nursery.start(self._keep_web)
         await nursery.start(rooms.registry.run)
         await rooms.registry.reconcile(rooms.stored_sessions, rooms.queue_depths)
         nursery.start_soon(self._keep_house)
         nursery.start_soon(measure_loop_lag, rooms.metrics.loop_lag)
+
+    async def _keep_web(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        once = StartedOnce(task_status)
+        await self._keep(self.tree.enter("web", "web"), lambda: self.rooms.web.run(task_status=once))
 
     async def _keep_house(self) -> None:
         with self._housekeeping:
@@ -245,10 +250,12 @@ class Daemon:
         self._housekeeping.cancel()
         rooms.registry.close_mailboxes()
         rooms.context.draining.set()
+        rooms.web.going_away()
         await rooms.registry.quiet()  # what is read from a link now could no longer be recorded
         rooms.recorder.close()
         await rooms.recorder_done.wait()
         rooms.registry.stop()
+        await rooms.web.stop()
         rooms.hub.close()
         self._control.drain()
         # Streams end now that the hub has; a client that does not take its last events must not hold up the rest.

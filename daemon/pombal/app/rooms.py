@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import trio
@@ -16,17 +17,23 @@ from pombal.auth.keys import load_keys
 from pombal.auth.tokens import Tokens
 from pombal.config.paths import Paths
 from pombal.config.reload import LiveSettings, ReloadReport
+from pombal.config.settings import WebSettings
 from pombal.hub.hub import Hub
 from pombal.link.base import OpenLink
 from pombal.link.simulator import SimulatedNetwork, validate_settings
+from pombal.link.web import WebLinks, check_session_settings
 from pombal.media.files import MediaFiles
+from pombal.media.shelf import Shelf
+from pombal.model.changes import PutMedia
 from pombal.model.clock import system_clock
+from pombal.model.errors import Kind, PombalError
 from pombal.model.session import LinkKind, SessionRow
 from pombal.ops.metrics import Metrics
-from pombal.recorder.recorder import Recorder
+from pombal.recorder.recorder import Recorder, RecorderClosed
 from pombal.recorder.writer_thread import ThreadedWriter, WriterThread
 from pombal.service.deps import Deps
 from pombal.service.service import PombalService
+from pombal.service.session_methods import CheckSettings
 from pombal.session.context import SessionContext
 from pombal.session.registry import Registry
 from pombal.store.connection import log_id_of, open_writer
@@ -48,6 +55,7 @@ class Rooms:
     recorder_done: trio.Event
     hub: Hub
     network: SimulatedNetwork | None
+    web: WebLinks
     context: SessionContext
     registry: Registry
     housekeeping: Housekeeping
@@ -90,7 +98,10 @@ async def build_rooms(
 
     recorder = Recorder(settings.recorder, writer, committed)
     network = _network(live, paths)
-    context = _context(recorder, reader, network, live)
+    files = MediaFiles(paths.media)
+    shelf = Shelf(files, lambda: live.current.media.max_bytes, partial(_commit_media, recorder))
+    web = WebLinks(settings.web, shelf, tree, paths.gateways, paths.web, os.environ)
+    context = _context(recorder, reader, network, web, live)
     registry = Registry(context, tree, metrics.session_restarted)
     deps = Deps(
         registry=registry,
@@ -100,7 +111,7 @@ async def build_rooms(
         clock=system_clock,
         live=live,
         tree=tree,
-        media=MediaFiles(paths.media),
+        media=files,
         database=paths.database,
         started_at_ms=system_clock().wall_ms,
         started_mono_ms=system_clock().mono_ms,
@@ -109,7 +120,9 @@ async def build_rooms(
         tokens=tokens,
         http_url=http_url,
     )
-    await trio.to_thread.run_sync(deps.media.sweep)
+    stored_sessions = await reader.run(present_sessions)
+    await trio.to_thread.run_sync(files.sweep)
+    await trio.to_thread.run_sync(web.sweep, {row.id for row in stored_sessions})
     return Rooms(
         writer=writer,
         reader=reader,
@@ -117,13 +130,14 @@ async def build_rooms(
         recorder_done=trio.Event(),
         hub=hub,
         network=network,
+        web=web,
         context=context,
         registry=registry,
         housekeeping=Housekeeping(recorder, reader, registry, live, system_clock),
         metrics=metrics,
-        service=PombalService(deps, {LinkKind.SIMULATOR: validate_settings} if network is not None else {}),
+        service=PombalService(deps, _checks(network, settings.web)),
         tokens=tokens,
-        stored_sessions=await reader.run(present_sessions),
+        stored_sessions=stored_sessions,
         queue_depths=await reader.run(queue_depths),
     )
 
@@ -135,11 +149,27 @@ def _network(live: LiveSettings, paths: Paths) -> SimulatedNetwork | None:
     return SimulatedNetwork(simulator, system_clock, paths.simulator_db if simulator.durable else None)
 
 
+def _checks(network: SimulatedNetwork | None, web: WebSettings) -> dict[LinkKind, CheckSettings]:
+    """For each link that sessions can be created on: what refuses bad settings of a session."""
+    checks: dict[LinkKind, CheckSettings] = {LinkKind.WEB: partial(check_session_settings, web=web)}
+    if network is not None:
+        checks[LinkKind.SIMULATOR] = validate_settings
+    return checks
+
+
+async def _commit_media(recorder: Recorder, sha256: str, size_bytes: int) -> None:
+    """The row of a file that a link brought. Raises PombalError (unavailable)."""
+    try:
+        await recorder.commit(PutMedia(at=system_clock(), sha256=sha256, size_bytes=size_bytes))
+    except RecorderClosed:
+        raise PombalError(Kind.UNAVAILABLE, "nothing is recorded any more; the file comes again") from None
+
+
 def _context(
-    recorder: Recorder, reader: Reader, network: SimulatedNetwork | None, live: LiveSettings
+    recorder: Recorder, reader: Reader, network: SimulatedNetwork | None, web: WebLinks, live: LiveSettings
 ) -> SessionContext:
-    links: dict[LinkKind, OpenLink] = {}
-    forget: dict[LinkKind, Callable[[str], Any]] = {}
+    links: dict[LinkKind, OpenLink] = {LinkKind.WEB: web.open}
+    forget: dict[LinkKind, Callable[[str], Any]] = {LinkKind.WEB: web.forget}
     if network is not None:
         links[LinkKind.SIMULATOR] = network.open
         forget[LinkKind.SIMULATOR] = network.forget

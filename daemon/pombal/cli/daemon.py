@@ -89,7 +89,7 @@ def _recorder(recorder: dict[str, Any]) -> str:
 
 def render_actors(actors: list[dict[str, Any]]) -> RenderableType:
     return Columns(
-        ["actor", "kind?", "state", "mailbox>?", "restarts>", "up>?", "last crash~"],
+        ["actor", "kind?", "state", "mailbox>?", "restarts>", "up>?", "memory>?", "last crash~"],
         (
             [
                 actor["name"],
@@ -98,6 +98,7 @@ def render_actors(actors: list[dict[str, Any]]) -> RenderableType:
                 f"{actor['mailbox_depth']}/{actor['mailbox_capacity']}" if actor["mailbox_capacity"] else "–",
                 str(actor["restarts"]),
                 duration(actor["uptime_seconds"]),
+                size(actor["memory_bytes"]) or "–",
                 _crash(actor["last_crash"]),
             ]
             for actor in actors

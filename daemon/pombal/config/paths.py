@@ -41,12 +41,22 @@ class Paths:
         return self.state / "simulator.db"
 
     @property
+    def web(self) -> Path:
+        """Where gateways keep what lasts, a directory for each session: its keys among it."""
+        return self.state / "web"
+
+    @property
     def state_lock(self) -> Path:
         return self.state / "lock"
 
     @property
     def socket(self) -> Path:
         return self.runtime / "control.sock"
+
+    @property
+    def gateways(self) -> Path:
+        """Gateways' sockets; nobody else's business."""
+        return self.runtime / "gateways"
 
     @property
     def control_lock(self) -> Path:

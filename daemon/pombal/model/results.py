@@ -91,7 +91,10 @@ class DaemonInternals(Result):
 
 
 class ActorFacts(Result):
-    """One actor of the supervision tree; ``last_crash`` is the exception in a line."""
+    """One actor of the supervision tree; ``last_crash`` is the exception in a line.
+
+    ``memory_bytes``: of an actor that is a process of its own (kind `gateway`), else null.
+    """
 
     name: str
     kind: str
@@ -101,6 +104,7 @@ class ActorFacts(Result):
     restarts: int
     last_crash: str | None
     uptime_seconds: float
+    memory_bytes: int | None
 
 
 class ActorPage(Result):

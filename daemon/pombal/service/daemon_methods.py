@@ -102,4 +102,5 @@ def _facts(info: ActorInfo) -> r.ActorFacts:
         restarts=shown.restarts,
         last_crash=None if crash is None else f"{iso(crash.at)} {crash.error}",
         uptime_seconds=shown.uptime_seconds,
+        memory_bytes=shown.memory_bytes,
     )

@@ -11,14 +11,14 @@ import trio
 
 from pombal.actors.backoff import Backoff
 from pombal.actors.tree import ActorState
-from pombal.link.base import ContactInfo, Ended, EndKind, Link, LinkContext, LinkLost, OpenLink, SendRefused
+from pombal.link.base import ContactInfo, Ended, Link, LinkContext, LinkLost, OpenLink, SendRefused
 from pombal.model.changes import DeleteSession, LearnContacts, PurgeMessages, SetSessionState
 from pombal.model.errors import Kind, PombalError
 from pombal.model.session import SessionRow
 from pombal.model.session_state import ALIVE, CRASH_LOOP, IDLE, Trigger
 from pombal.recorder.recorder import RecorderClosed
 from pombal.session import commands
-from pombal.session.connection import TRIGGER_OF_END, Connection, ProbeFailed
+from pombal.session.connection import Connection, ProbeFailed
 from pombal.session.context import SessionContext
 from pombal.session.moves import move, move_and_wait, moved, recorded
 from pombal.session.queue_ends import SLICE, fail_queue
@@ -210,7 +210,7 @@ class SessionActor:
         while not self._context.draining.is_set():
             ended, lost = await self._serve_link()
             if ended is not None:
-                await self._told_end(ended)
+                log.warning("session ended by WhatsApp", session=self._seat.name, reason=ended.kind)
                 return
             trigger = Trigger.LINK_LOST if isinstance(lost, ProbeFailed) else Trigger.LOST
             await move(self._seat, self._context, trigger, last_error=str(lost) or None)
@@ -256,13 +256,6 @@ class SessionActor:
         if (open_link := self._context.links.get(self._seat.link)) is None:
             raise LinkLost(f"this daemon has no link {self._seat.link}: it is switched off, or not built yet")
         return open_link
-
-    async def _told_end(self, ended: Ended) -> None:
-        trigger = TRIGGER_OF_END[ended.kind]
-        log.warning("session ended by WhatsApp", session=self._seat.name, reason=ended.kind)
-        error = ended.detail or None if ended.kind != EndKind.PAIRING_TIMEOUT else None
-        details = {"last_error": error} if error else {}
-        await move(self._seat, self._context, trigger, until_ms=ended.until_ms, **details)
 
     async def _cool_down(self, nursery: trio.Nursery) -> None:
         """After too many crashes: rest, then try again. A command that starts or stops the session ends the rest."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import NoReturn
 
 import structlog
@@ -62,7 +63,7 @@ class Connection:
         """
         if not self._context.draining.is_set():
             await self._serve_until_drain()
-        if self._ended is not None:
+        if self._ended is not None and not self._context.draining.is_set():
             return self._ended
         await trio.sleep_forever()
         raise AssertionError("unreachable: the actor's cancellation ends the line above")
@@ -132,8 +133,17 @@ class Connection:
             changes += changes_of(delivery.event, self._seat.key, at)
             changes += await self._about_session(delivery.event)
         last = deliveries[-1].seq
-        await self._context.recorder.submit(changes, lambda _: self.link.acknowledge(last))
+        committed = trio.Event()
+
+        def acknowledge(_: object) -> None:
+            self.link.acknowledge(last)
+            committed.set()
+
+        await self._context.recorder.submit(changes, acknowledge)
         self.wake_dispatcher()
+        if self._ended is not None:
+            # The link closes next. An end that was not acknowledged by then would be told again, and end the next one.
+            await committed.wait()
 
     async def _about_session(self, event: base.LinkEvent) -> list[Change]:
         """The changes that events about the session itself make: its state, its codes, its end."""
@@ -152,6 +162,7 @@ class Connection:
                 return self._moved(Trigger.RESTRICTED, until_ms=until_ms, last_error=detail or None)
             case base.Ended():
                 self._ended = event
+                return self._moved_to_end(event)
             case base.Gap(detail):
                 log.warning("messages may have been lost", session=self._seat.name, reason=storable(detail))
         return []
@@ -159,6 +170,13 @@ class Connection:
     def _moved(self, trigger: Trigger, **details: object) -> list[Change]:
         change = moved(self._seat, self._context, trigger, **details)  # type: ignore[arg-type]
         return [] if change is None else [change]
+
+    def _moved_to_end(self, ended: base.Ended) -> list[Change]:
+        """Recorded with the acknowledgement: whoever has heard that may take a next connection for a person's wish."""
+        error = storable(ended.detail) if ended.kind != EndKind.PAIRING_TIMEOUT else ""
+        details = {"last_error": error} if error else {}
+        moved_to = moved(self._seat, self._context, TRIGGER_OF_END[ended.kind], until_ms=ended.until_ms, **details)
+        return [] if moved_to is None else [replace(moved_to, link_alive=False)]
 
     def _show_code(self, code: str, expires_at_ms: int, *, is_qr: bool) -> list[Change]:
         changes, shown = self._moved(Trigger.QR), Code(storable(code), expires_at_ms)

@@ -101,6 +101,14 @@ class DaemonEnd:
                 self._inflows[transfer] = Inflow()
         return self._last_id, text
 
+    def withdraw(self, id_: int) -> None:
+        """A command that ``command`` gave was never sent. Ids may be left out."""
+        self._over(self._waiting.pop(id_))
+
+    def command_of(self, transfer: int) -> int | None:
+        """The id of the command whose transfer this is; None once it was answered."""
+        return next((id_ for id_, command in self._waiting.items() if _transfer_of(command) == transfer), None)
+
     def next_transfer(self) -> int:
         """An id for a transfer that is not in use."""
         self._last_transfer = (self._last_transfer + 1) % (TRANSFER_ID_MAX + 1)
@@ -163,11 +171,16 @@ class DaemonEnd:
         command = self._waiting.pop(frame.id, None)
         if command is None:
             raise WireError(ErrorCode.OUT_OF_ORDER, f"an answer to command {frame.id}, which nobody asked")
-        match command:
-            case PutMedia(transfer=transfer):
-                self._outflows.pop(transfer, None)
-            case GetMedia(transfer=transfer):
-                self._inflows.pop(transfer, None)
+        self._over(command)
         if frame.error is not None:
             return Declined(frame.id, frame.error.kind, frame.error.detail)
         return Answered(frame.id, result_from_wire(type(command), dict(frame.result or {})))
+
+    def _over(self, command: Command) -> None:
+        if (transfer := _transfer_of(command)) is not None:
+            self._outflows.pop(transfer, None)
+            self._inflows.pop(transfer, None)
+
+
+def _transfer_of(command: Command) -> int | None:
+    return command.transfer if isinstance(command, PutMedia | GetMedia) else None

@@ -1,0 +1,140 @@
+"""The link `web`: opens connections to gateways, local or elsewhere, and owns what runs for them."""
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import structlog
+import trio
+
+from pombal.actors.tree import ActorTree
+from pombal.config.settings import WebSettings
+from pombal.link.base import LinkContext, LinkLost, MediaShelf
+from pombal.link.web import directories
+from pombal.link.web.bell import Bell
+from pombal.link.web.conversation import Conversation
+from pombal.link.web.dial import Way, way_to_socket, way_to_url
+from pombal.link.web.fleet import Fleet
+from pombal.link.web.link import WebLink
+from pombal.link.web.pulling import Puller
+from pombal.link.web.settings import told_settings, validate_settings
+from pombal.link.wire import CloseCode, frames
+
+log = structlog.get_logger()
+
+
+class WebLinks:
+    """``open`` is an OpenLink; it needs ``run``."""
+
+    def __init__(
+        self,
+        settings: WebSettings,
+        shelf: MediaShelf,
+        tree: ActorTree,
+        runtime: Path,
+        state: Path,
+        environ: Mapping[str, str],
+    ) -> None:
+        """runtime, state: the directories for gateways' sockets and for what they keep."""
+        self._settings = settings
+        self._shelf = shelf
+        self._state = state
+        self._fleet = Fleet(settings, runtime, state, tree, environ)
+        self._nursery: trio.Nursery | None = None
+        self._is_draining = False
+        self._open_links = 0
+        self._closed = Bell()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled; gateways are ended then."""
+        self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._fleet.run)
+            self._nursery = nursery
+            task_status.started()
+            await trio.sleep_forever()
+
+    @asynccontextmanager
+    async def open(self, context: LinkContext) -> AsyncIterator[WebLink]:
+        """A connection for one session. Raises LinkLost, PombalError (invalid) for settings that cannot be."""
+        self._open_links += 1
+        try:
+            async with self._conversation(context) as conversation, self._link(conversation, context) as link:
+                yield link
+        finally:
+            self._open_links -= 1
+            self._closed.ring()
+
+    def forget(self, session_id: str) -> None:
+        """The session has been deleted: its keys go, once no gateway has them in use."""
+        if self._nursery is not None:
+            self._nursery.start_soon(self._remove, session_id)
+
+    def sweep(self, sessions: Collection[str]) -> None:
+        """Blocking; at boot: what is left of sessions that are no more goes."""
+        directories.sweep(self._state, sessions)
+
+    def going_away(self) -> None:
+        """From now on links close as those of a daemon that comes back: gateways elsewhere stay connected."""
+        self._is_draining = True
+
+    async def stop(self) -> None:
+        """Once all links are closed, end the gateways, and wait for it."""
+        while self._open_links:
+            await self._closed.wait()
+        await self._fleet.stop()
+
+    async def _remove(self, session_id: str) -> None:
+        await self._fleet.let_go(session_id)
+        wait_s = self._settings.stop_timeout_s
+        removed = await trio.to_thread.run_sync(partial(directories.remove, self._state / session_id, wait_s))
+        if not removed:
+            log.error("the keys of a deleted session are not all removed", session_id=session_id)
+
+    @asynccontextmanager
+    async def _conversation(self, context: LinkContext) -> AsyncIterator[Conversation]:
+        """With a gateway elsewhere, or with one of ours, which is leased meanwhile."""
+        url = validate_settings(context.settings).gateway_url or self._settings.gateway_url
+        if url is not None:
+            way = way_to_url(url, context.session_id, self._settings.gateway_token_file)
+            async with self._talk(way, context) as conversation:
+                yield conversation
+            return
+        async with self._fleet.lease(context.session_id) as process:
+            way = way_to_socket(process.socket, context.session_id)
+            async with self._talk(way, context, lambda: self._fleet.suspect(process)) as conversation:
+                yield conversation
+
+    @asynccontextmanager
+    async def _talk(
+        self, way: Way, context: LinkContext, suspect: Callable[[], None] | None = None
+    ) -> AsyncIterator[Conversation]:
+        """suspect: called where the gateway does not answer any more."""
+        if self._nursery is None:
+            raise LinkLost("the daemon is still starting")
+        session = frames.SessionInfo(
+            context.session_id, context.session_name, context.identity, context.phone_number, context.device_name,
+            told_settings(context.settings, self._settings),
+        )  # fmt: skip
+        conversation = Conversation(way, session, self._settings)
+        self._nursery.start_soon(conversation.serve)  # noqa: ASYNC113  # greeted waits for it
+        try:
+            await conversation.greeted()
+            yield conversation
+        finally:
+            if conversation.is_unresponsive and suspect is not None:
+                suspect()
+            code = CloseCode.GOING_AWAY if self._is_draining else CloseCode.NORMAL
+            await conversation.close(code)  # noqa: ASYNC102  # bounded and shielded within
+
+    @asynccontextmanager
+    async def _link(self, conversation: Conversation, context: LinkContext) -> AsyncIterator[WebLink]:
+        """The link, and beside it whoever takes the files that come."""
+        gap = self._fleet.gaps.get(context.session_id)
+        forget_gap = partial(self._fleet.gap_said, context.session_id)
+        puller = Puller(conversation, self._shelf, self._settings, context.session_name)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(puller.run)
+            yield WebLink(conversation, self._shelf, self._settings, gap, forget_gap)
+            nursery.cancel_scope.cancel()
