@@ -21,7 +21,7 @@ METRICS = set(
         flags=re.MULTILINE,
     )
 )
-METHOD_OR_EVENT = {*METHODS, *EventType, "simulator.db", "pombal.db"}
+METHOD_OR_EVENT = {*METHODS, *EventType, "simulator.db", "pombal.db", "pombal.http_client"}
 FAMILIES = {name.partition(".")[0] for name in METHOD_OR_EVENT}
 
 

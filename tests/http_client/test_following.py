@@ -71,6 +71,9 @@ class TestCursor:
         assert backoff.helps(ApiError(503, "shutting_down", ""))
 
 
+LOG = httpx2.Response(200, json={"results": [], "next": None, "last_seq": 7, "log_id": "L1"})
+
+
 def sent(*frames: dict[str, Any]) -> httpx2.Response:
     """A stream that ends behind these."""
     body = ": hi\n\n" + "".join(f"id: {frame.get('seq', '')}\ndata: {json.dumps(frame)}\n\n" for frame in frames)
@@ -80,14 +83,23 @@ def sent(*frames: dict[str, Any]) -> httpx2.Response:
 class TestServerSentEvents:
     def test_goes_on_over_lost_connections_with_nothing_lost_or_twice(self) -> None:
         script = Script(
-            sent(HELLO, told(8), told(9)), httpx2.ReadError("broken"), problem(503, "shutting_down"),
-            sent(HELLO | {"last_seq": 30}, told(10), {"type": "cursor", "seq": 20}), sent(HELLO, told(21)),
+            LOG, httpx2.ReadError("broken"), sent(told(8), told(9)), httpx2.ReadError("broken"),
+            problem(503, "shutting_down"), sent(told(10), {"type": "cursor", "seq": 20}), sent(told(21)),
         )  # fmt: skip
         events = client(script).events()
         assert [next(events).seq for _ in range(4)] == [8, 9, 10, 21]
-        assert [asked.query.get("after") for asked in script.asked] == [None, "9", "9", "9", "20"]
-        assert {asked.query.get("log_id") for asked in script.asked[1:]} == {"L1"}
-        assert script.asked[0].headers["accept"] == "text/event-stream"
+        streams = script.asked[1:]
+        assert [asked.query.get("after") for asked in streams] == ["7", "7", "9", "9", "9", "20"]
+        assert {asked.query.get("log_id") for asked in streams} == {"L1"}
+        assert streams[0].headers["accept"] == "text/event-stream"
+
+    def test_after_a_gap_it_asks_anew_which_log_it_is(self) -> None:
+        gap = {"type": "gap", "seq": 3, "data": {"from": 1, "to": 3}}
+        other = httpx2.Response(200, json={"results": [], "last_seq": 3, "log_id": "L2"})
+        script = Script(sent(gap), other, sent(told(4)))
+        events = client(script).events(after=9, log_id="L1")
+        assert [next(events).seq for _ in range(2)] == [3, 4]
+        assert script.asked[-1].query == {"after": "3", "log_id": "L2"}
 
     def test_a_refusal_ends_it(self) -> None:
         with pytest.raises(ApiError, match="403"):
@@ -96,7 +108,7 @@ class TestServerSentEvents:
     def test_an_expired_token_is_replaced(self) -> None:
         script = Script(problem(401, "unauthorized"), sent(told(1)), problem(401, "unauthorized"))
         tokens = iter(["old", "new", "old", "old"])
-        events = client(script, lambda: next(tokens)).events(after=0)
+        events = client(script, lambda: next(tokens)).events(after=0, log_id="L1")
         assert next(events).seq == 1
         with pytest.raises(ApiError, match="401"):
             next(events)
@@ -184,6 +196,11 @@ class TestWebSocket:
                     await has_seen.wait()
                     server.cancel_scope.cancel()
 
+    async def test_a_refusal_by_close_code_is_one_too(self) -> None:
+        async with served(tells(code=4400)) as (url, _), AsyncClient(url, "T") as pombal:
+            with pytest.raises(ApiError, match="422 invalid: bye"):
+                await first(pombal, 1)
+
     async def test_a_refusal_reaches_whoever_iterates(self) -> None:
         async with served(reject, reject) as (url, _), AsyncClient(url, "T") as pombal:
             with pytest.raises(ApiError, match="who are you") as caught:
@@ -191,11 +208,11 @@ class TestWebSocket:
         assert caught.value.kind == "unauthorized"
 
     async def test_an_expired_token_is_replaced(self) -> None:
-        tokens = iter(["old", "new"])
-        handlers = (tells(HELLO, code=4401), tells(HELLO, told(8), code=None))
+        tokens = iter(["old", "new", "new"])
+        handlers = (tells(HELLO, code=4401), tells(HELLO, code=4429), tells(HELLO, told(8), code=None))
         async with served(*handlers) as (url, asked), AsyncClient(url, lambda: next(tokens)) as pombal:
             assert await first(pombal, 1) == [8]
-        assert [each["authorization"] for each in asked] == ["Bearer old", "Bearer new"]
+        assert [each["authorization"] for each in asked] == ["Bearer old", "Bearer new", "Bearer new"]
 
     async def test_what_its_user_raises_comes_out_as_it_is(self) -> None:
         async with served(tells(HELLO, told(8), code=None)) as (url, _), AsyncClient(url, "T") as pombal:

@@ -1,6 +1,6 @@
 """The client for programs with an event loop: trio, or asyncio for all but ``events`` (which speaks trio-websocket)."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import wraps
 from types import TracebackType
@@ -31,11 +31,11 @@ def _method(build: Callable[P, Call[Result]]) -> Callable[Concatenate["AsyncClie
     return method
 
 
-def _pages(build: Callable[P, Call[Page[Item]]]) -> Callable[Concatenate["AsyncClient", P], AsyncIterator[Item]]:
+def _pages(build: Callable[P, Call[Page[Item]]]) -> Callable[Concatenate["AsyncClient", P], AsyncGenerator[Item, None]]:
     """The same for a list: iterates over all that there is, page by page."""
 
     @wraps(build)
-    async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Item]:
+    async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[Item, None]:
         call: Call[Page[Item]] | None = build(*args, **kwargs)
         while call is not None:
             page = await self.carry_out(call)

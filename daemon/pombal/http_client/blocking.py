@@ -1,7 +1,8 @@
 """The client for programs without an event loop: a Django view, a script. Safe to use from several threads."""
 
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from types import TracebackType
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 from pombal.http_client import calls
 from pombal.http_client.calls import Call, Page, Result
 from pombal.http_client.errors import ApiError, Unreachable
-from pombal.http_client.following import EVENTS_PATH, Backoff, Cursor, Event
+from pombal.http_client.following import LOG_PATH, STREAM_PATH, Backoff, Cursor, Event
 from pombal.http_client.requests import TIMEOUT, Attempts, Token, check, headers, reaching, request_of
 
 P = ParamSpec("P")
@@ -30,11 +31,11 @@ def _method(build: Callable[P, Call[Result]]) -> Callable[Concatenate["Client", 
     return method
 
 
-def _pages(build: Callable[P, Call[Page[Item]]]) -> Callable[Concatenate["Client", P], Iterator[Item]]:
+def _pages(build: Callable[P, Call[Page[Item]]]) -> Callable[Concatenate["Client", P], Generator[Item, None, None]]:
     """The same for a list: iterates over all that there is, page by page."""
 
     @wraps(build)
-    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> Iterator[Item]:
+    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> Generator[Item, None, None]:
         call: Call[Page[Item]] | None = build(*args, **kwargs)
         while call is not None:
             page = self.carry_out(call)
@@ -125,7 +126,7 @@ class Client:
         log_id: str | None = None,
         sessions: tuple[str, ...] = (),
         types: tuple[str, ...] = (),
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Events past ``after`` (0: from the oldest kept; None: from now), for ever, over lost connections too.
 
         Keep the ``seq`` of what you have dealt with: with it as ``after`` the next run goes on behind it. An event of
@@ -145,13 +146,17 @@ class Client:
                 pass  # it comes back
             time.sleep(backoff.next_s())
 
-    def _stream(self, cursor: Cursor) -> Iterator[Event]:
+    def _stream(self, cursor: Cursor) -> Generator[Event, None, None]:
         """Events until the connection ends. Server-Sent Events: one connection, no tasks."""
+        if cursor.log_id is None:  # the stream itself does not say
+            cursor.learn(self._once(Call(method="GET", path=LOG_PATH, query={"limit": 1}, read=json.loads)))
         asked: dict[str, Any] = {"params": cursor.query(), "headers": headers(self._token, "text/event-stream")}
-        with reaching(), self._http.sse(self._url + EVENTS_PATH, **asked) as source:
+        with reaching(), self._http.sse(self._url + STREAM_PATH, **asked) as source:
             if not source.response.is_success:
                 source.response.read()
                 check(source.response)
             for sent in source:
-                if sent.data:
-                    yield from cursor.take(sent.data)
+                for event in cursor.take(sent.data) if sent.data else ():
+                    if event.type == "gap":  # perhaps for its being another log now
+                        cursor.log_id = None
+                    yield event

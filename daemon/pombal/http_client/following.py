@@ -8,7 +8,7 @@ from typing import Any
 
 from pombal.http_client.errors import ApiError
 
-EVENTS_PATH, WEBSOCKET_PATH = "/api/v1/events/stream/", "/ws/whatsapp/"
+LOG_PATH, STREAM_PATH, WEBSOCKET_PATH = "/api/v1/events/", "/api/v1/events/stream/", "/ws/whatsapp/"
 FIRST_S, MAX_S = 0.25, 30.0
 
 
@@ -39,12 +39,16 @@ class Cursor:
         place = {"after": "" if self.after is None else str(self.after), "log_id": self.log_id or ""}
         return {name: value for name, value in (place | self._filters).items() if value}
 
+    def learn(self, log: dict[str, Any]) -> None:
+        """Which log it is, and where it ends: from there on, where nothing else was asked for."""
+        self.log_id = log["log_id"]
+        self.after = log["last_seq"] if self.after is None else self.after
+
     def take(self, frame: str | bytes) -> Iterator[Event]:
         """The events of a frame, in order; what is no event only moves the cursor."""
         told = json.loads(frame)
         if told["type"] == "hello":
-            self.log_id = told["log_id"]
-            self.after = told["last_seq"] if self.after is None else self.after
+            self.learn(told)
             return
         for event in told["events"] if told["type"] == "events" else (told,):
             if "seq" not in event:

@@ -13,12 +13,13 @@ from pombal.http_client.errors import ApiError, Unreachable, api_error
 from pombal.http_client.following import WEBSOCKET_PATH, Backoff, Cursor, Event
 from pombal.http_client.requests import Token, headers
 
-BATCH_EVENTS = 200  # in one frame at most, where we are behind
+BATCH_EVENTS = 50  # in one frame at most, where we are behind
 EVENTS_WAITING = 200  # handed over and not yet iterated over; then the socket is not read on
-FRAME_MAX_BYTES = 16_777_216
+FRAME_MAX_BYTES = 33_554_432  # each of them with the longest text that WhatsApp takes
 CONNECT_TIMEOUT_S = 10.0
 PING_EVERY_S, PING_TIMEOUT_S = 30.0, 30.0
-TOKEN_EXPIRED = 4401
+# A browser cannot see why a handshake is refused, so the daemon accepts it and closes with one of these.
+_REFUSALS = {4400: (422, "invalid"), 4401: (401, "unauthorized"), 4429: (429, "rate_limited")}
 
 
 class EventStream:
@@ -141,6 +142,6 @@ def _refused(rejected: ConnectionRejected) -> ApiError:
 
 def _ended(closed: ConnectionClosed) -> ApiError | Unreachable:
     reason = closed.reason
-    if reason is not None and reason.code == TOKEN_EXPIRED:
-        return ApiError(401, "unauthorized", reason.reason or "the token has expired")
+    if reason is not None and reason.code in _REFUSALS:
+        return ApiError(*_REFUSALS[reason.code], reason.reason or "no reason was given")
     return Unreachable("the connection was closed", was_sent=False)
