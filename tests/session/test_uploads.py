@@ -258,7 +258,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps, st.booleans(), st.booleans())
 def test_nothing_is_lost_doubled_or_overtaken(planned: list[Any], deduplicates: bool, resolves: bool) -> None:
     async def life() -> None:

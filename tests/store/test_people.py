@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pombal.model import changes
 from pombal.model.contact import Contact
 from pombal.model.message import Direction, MessageRow, MessageType, Origin
+from pombal.store.contact_queries import chat_of
 from tests.store.building import Store, create, queue, receive
 
 LONG, SHORT = "5511988887777", "551188887777"
@@ -285,6 +286,25 @@ def test_contacts_go_with_their_session(store: Store) -> None:
     assert store.rows("SELECT session_key FROM contacts") == [(2,)]
 
 
+# Asked for
+
+
+def test_a_chat_is_found_by_any_of_its_persons_addresses(store: Store) -> None:
+    store.commit(by_number(store, "a"))
+    for address in (HOME, f"{LONG}@s.whatsapp.net", LID):
+        assert chat_of(store.connection, [1], address) == HOME
+    for address in (GROUP, "99@lid", "5511900001111@s.whatsapp.net", "x@s.whatsapp.net"):
+        assert chat_of(store.connection, [1], address) == address
+    assert chat_of(store.connection, [2], LID) == LID
+    assert chat_of(store.connection, None, LID) == LID
+
+
+def test_a_chat_from_before_the_number_was_known_is_still_found(store: Store) -> None:
+    store.commit(by_lid(store, "a"))
+    store.commit(by_number(store, "b"))
+    assert chat_of(store.connection, [1], LID) == LID
+
+
 # Whatever comes in whatever order
 
 PEOPLE = [(f"55119{number}", f"5511{number}", f"{number}@lid") for number in ("88881111", "88882222", "88883333")]
@@ -293,6 +313,7 @@ told = st.tuples(
 )
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(told, min_size=1, max_size=6), max_size=6))
 def test_once_a_person_is_known_nothing_of_theirs_lies_elsewhere(batches: list[list[Any]]) -> None:
     with Store.temporary() as store:

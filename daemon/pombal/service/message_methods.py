@@ -19,6 +19,7 @@ from pombal.service.pages import cursor_number, split
 from pombal.service.scope import visible_sessions
 from pombal.session import commands
 from pombal.session.seat import Seat
+from pombal.store.contact_queries import chat_of
 from pombal.store.event_log import last_seq
 from pombal.store.message_queries import (
     MessageFilter,
@@ -71,7 +72,9 @@ class MessageMethods:
         wanted = replace(self._filter(params), threshold_ms=threshold_ms)
 
         def query(connection: sqlite3.Connection) -> _Found:
-            scoped = replace(wanted, session_keys=visible_sessions(connection, params.session, caller))
+            keys = visible_sessions(connection, params.session, caller)
+            chat_id = None if wanted.chat_id is None else chat_of(connection, keys, wanted.chat_id)
+            scoped = replace(wanted, session_keys=keys, chat_id=chat_id)
             rows = list_messages(connection, scoped)
             sessions = sessions_by_keys(connection, {row.session_key for row in rows})
             count = count_messages(connection, replace(scoped, past_id=None)) if params.count else None

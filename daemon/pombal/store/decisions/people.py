@@ -5,6 +5,7 @@ them is known by all: the chat is the contact's canonical id, and the row keeps 
 """
 
 from dataclasses import replace
+from typing import Any
 
 from pombal.model import changes
 from pombal.model.contact import Contact, is_contact
@@ -55,15 +56,18 @@ def at_home(change: changes.RecordMessage, space: Workspace) -> changes.RecordMe
     lid = change.contact_lid or _lid(address)
     contact = _learnt(change, lid, space)
     if contact is None:
-        return replace(change, contact_lid=lid)
-    return replace(
-        change,
-        chat_id=contact.canonical_id if is_private else change.chat_id,
-        participant=contact.canonical_id if not is_private and is_person(address) else change.participant,
-        contact_number=contact.number,
-        contact_lid=lid or contact.lid,
-        contact_name=change.contact_name or contact.name,
-    )
+        return change if lid == change.contact_lid else replace(change, contact_lid=lid)
+    placed: dict[str, Any] = {
+        "chat_id": contact.canonical_id if is_private else change.chat_id,
+        "participant": contact.canonical_id if not is_private and is_person(address) else change.participant,
+        "contact_number": contact.number,
+        "contact_lid": lid or contact.lid,
+        "contact_name": change.contact_name or contact.name,
+    }
+    # Nearly every message is at home already, and a copy would be most of what it costs to know that.
+    if all(getattr(change, name) == value for name, value in placed.items()):
+        return change
+    return replace(change, **placed)
 
 
 def _learnt(change: changes.RecordMessage, lid: str | None, space: Workspace) -> Contact | None:
