@@ -56,27 +56,25 @@ class Connection:
 
     async def serve(self) -> int | None:
         """The code with which the daemon closed; None where it was not the daemon, or gave none."""
-        code: int | None = None
         try:
             with self._scope:
-                code = await self._serve()
+                await self._serve()
         except* ConnectionClosed:
-            code = _code(self._websocket)
-        if self._closing is None:
-            return code
-        with trio.move_on_after(CLOSE_S):
-            await self._websocket.aclose(*self._closing)
+            pass
+        if (closed := self._websocket.closed) is not None:
+            return int(closed.code)
+        if self._closing is not None:
+            with trio.move_on_after(CLOSE_S):
+                await self._websocket.aclose(*self._closing)
         return None
 
-    async def _serve(self) -> int | None:
-        code: int | None = None
+    async def _serve(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._tell_events)
             nursery.start_soon(self._tell_facts)
             nursery.start_soon(self._take_sends)
-            code = await self._read(nursery)
+            await self._read(nursery)
             nursery.cancel_scope.cancel()
-        return code
 
     def close(self, code: CloseCode, reason: str) -> None:
         """The first reason counts; ``serve`` returns soon."""
@@ -136,18 +134,15 @@ class Connection:
 
     # In
 
-    async def _read(self, nursery: trio.Nursery) -> int | None:
+    async def _read(self, nursery: trio.Nursery) -> None:
         while True:
-            try:
-                payload = await self._websocket.get_message()
-            except ConnectionClosed:
-                return _code(self._websocket)
+            payload = await self._websocket.get_message()
             try:
                 heard = self._end.receive(payload)
             except WireError as error:
                 log.warning("the daemon broke the protocol", reason_code=error.code.value, reason=error.detail)
                 self._closing = (CloseCode.GARBAGE, error.detail[:100])
-                return None
+                return
             await self._hear(heard, nursery)
 
     async def _hear(self, heard: Heard | None, nursery: trio.Nursery) -> None:
@@ -209,7 +204,3 @@ class Connection:
             await self._say(self._end.refuse(id_, refused.kind, refused.detail))
         else:
             await self._say(self._end.answer(id_, result))
-
-
-def _code(websocket: WebSocketConnection) -> int | None:
-    return None if websocket.closed is None else int(websocket.closed.code)

@@ -51,7 +51,7 @@ def _message(
     is_group, is_from_me = server_of(chat) == GROUP_SERVER, web.key.fromMe
     who = peer
     if is_group:
-        who = _completed(person(parsed(web.participant or web.key.participant)), *maps)
+        who = Person() if is_from_me else _completed(person(parsed(web.participant or web.key.participant)), *maps)
     name = web.pushName or names.get(who.pn or "") or names.get(who.lid or "")
     return base.IncomingMessage(
         link_id=web.key.ID,

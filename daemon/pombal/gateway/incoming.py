@@ -55,7 +55,7 @@ def source_of(source: Any, counterpart: Counterpart = unknown_counterpart) -> So
         return None
     if server_of(chat) == GROUP_SERVER:
         member = _complete(person(sender, address_of(source.SenderAlt)), counterpart)
-        return Source(chat, member.address, member, source.IsFromMe)
+        return Source(chat, member.address, Person() if source.IsFromMe else member, source.IsFromMe)
     other = address_of(source.RecipientAlt) if source.IsFromMe else address_of(source.SenderAlt)
     peer = _complete(person(chat, other), counterpart)
     return Source(peer.address, "", peer, source.IsFromMe)

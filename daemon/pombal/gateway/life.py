@@ -135,10 +135,13 @@ class Life:
 
     async def acknowledged(self) -> None:
         """The daemon has committed something: an end that it knows of is over and done with here."""
-        if self.stage != Stage.ENDED or await trio.to_thread.run_sync(self._spool.holds, "ended"):
+        if self.stage != Stage.ENDED:
             return
-        if not await trio.to_thread.run_sync(self._factory.has_keys, self._directory):
-            await trio.to_thread.run_sync(self._spool.mark, PAIRED, None)
+        async with self._standing:
+            if await trio.to_thread.run_sync(self._spool.holds, "ended"):
+                return
+            if not await trio.to_thread.run_sync(self._factory.has_keys, self._directory):
+                await trio.to_thread.run_sync(self._spool.mark, PAIRED, None)
 
     def pair_code_shown(self, code: base.PairCode) -> None:
         """A daemon that connects anew is told it again."""
@@ -222,8 +225,8 @@ class Life:
         if end.kind == EndKind.BAD_CREDENTIALS:
             await self._count_refusal()
         async with self._standing:
+            self.stage = Stage.ENDED  # before it is told: the acknowledgement may come at once
             await self._append(base.Ended(end.kind, end.detail, until_ms))
-            self.stage = Stage.ENDED
 
     async def _count_refusal(self) -> None:
         refusals = 1 + int(await trio.to_thread.run_sync(self._spool.marked, REFUSALS) or 0)
@@ -287,7 +290,7 @@ class Life:
         async with self._gate.alone():
             threading.Thread(target=made.run, name="client", daemon=True).start()
             with trio.move_on_after(BEGIN_S):
-                while not began or not isinstance(began[-1], client.Begun | client.QrShown | client.RunEnded):
+                while not began or not _is_past_first_steps(began[-1]):
                     began.append(await signals.receive())
         return began
 
@@ -379,6 +382,10 @@ class Life:
                 await trio.sleep(QUIET_S)
         async with self._gate.alone():
             await _quietly(made.stop)
+
+
+def _is_past_first_steps(signal: Signal) -> bool:
+    return isinstance(signal, client.Begun | client.QrShown) or verdict_on(signal) is not None
 
 
 async def _first(signals: trio.MemoryReceiveChannel[Signal], restart: trio.Event) -> Signal | None:

@@ -182,6 +182,8 @@ class Server:
         await session.greeted(hello)
         code = await connection.serve()
         if hosted.connection is not connection:
+            if code == CloseCode.NORMAL:  # stop and start, faster than we looked: another client all the same
+                session.life.restart()
             return
         hosted.connection = session.listener = None
         if code == CloseCode.NORMAL:
