@@ -71,6 +71,18 @@ async def test_a_gateway_that_is_killed_is_replaced_and_the_session_says_so(home
         await daemon.stop()
 
 
+async def test_a_gateway_that_hangs_is_replaced(home: Home) -> None:
+    home.configure(web(ping_every_s=0.5, ping_timeout_s=3.0, stop_timeout_s=0.4))
+    async with home.daemon(**ENV) as daemon, daemon.client() as client:
+        await ready_session(client, "vendas")
+        before = (await client.daemon_status()).last_event_seq
+        os.kill(daemon.logged("gateway answers")[-1]["pid"], signal.SIGSTOP)
+        lost = await until_status(client, "vendas", "disconnected", after=before)
+        assert "said nothing for 3 s" in lost["data"]["last_error"]
+        await until_status(client, "vendas", "ready", after=lost["seq"])
+        await daemon.stop()
+
+
 async def test_a_gateway_that_cannot_be_started_is_said_on_the_session(home: Home) -> None:
     home.configure(web(gateway_command=[*GATEWAY, "--behaviour", "fails"]))
     async with home.daemon(**ENV) as daemon, daemon.client() as client:
@@ -101,23 +113,18 @@ async def test_deleting_a_session_removes_its_keys_now_or_at_the_next_start(home
         await daemon.stop()
 
 
-@pytest.mark.parametrize(
-    ("settings", "kind", "says"),
-    [
-        ({"proxy": "ftp://me:secret@p:1"}, "invalid", "settings.proxy: must be http"),
-        ({"gateway_url": "ws://elsewhere"}, "invalid", "settings.gateway_url: must be wss"),
-        ({"messages_per_second": 0}, "invalid", "settings.messages_per_second"),
-        ({"color": "blue"}, "invalid", "it knows burst, gateway_url, messages_per_second, proxy"),
-    ],
-)
-async def test_settings_of_a_session_are_checked(home: Home, settings: dict[str, Any], kind: str, says: str) -> None:
+async def test_settings_of_a_session_are_checked_when_it_is_created_and_when_it_is_changed(home: Home) -> None:
     home.configure(web())
     async with home.daemon(**ENV) as daemon, daemon.client() as client:
+        bad = {"proxy": "ftp://me:secret@proxy:1"}
         with pytest.raises(RemoteError) as refused:
-            await client.session_create("vendas", settings=settings)
-        assert refused.value.kind == kind
-        assert says in refused.value.message
+            await client.session_create("vendas", settings=bad)
+        assert refused.value.kind == "invalid"
+        assert "settings.proxy: must be http" in refused.value.message
         assert "secret" not in refused.value.message
+        await client.session_create("vendas", settings={"burst": 3}, start=False)
+        with pytest.raises(RemoteError):
+            await client.session_update("vendas", settings=bad)
         await daemon.stop()
 
 

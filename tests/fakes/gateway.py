@@ -99,6 +99,8 @@ class FakeGateway:
         self.is_silent = False  # hangs: reads, and answers nothing
         self.logs_in = True
         self.confirms = True  # chunks
+        self.token: str | None = None
+        self.paths: list[str] = []
 
     def session(self, session_id: str) -> FakeSession:
         return self.sessions.setdefault(session_id, FakeSession())
@@ -111,6 +113,13 @@ class FakeGateway:
                 if not first:
                     return
                 request = await wrap_server_stream(nursery, _Replayed(stream, first))
+                self.paths.append(request.path)
+                if (
+                    self.token is not None
+                    and (b"authorization", f"Bearer {self.token}".encode()) not in request.headers
+                ):
+                    await request.reject(401)
+                    return
                 socket = await request.accept()
                 if self.greet is not None:
                     await self.greet(socket)

@@ -279,6 +279,7 @@ async def test_an_end_is_acknowledged_behind_what_came_before_it(autojump_clock:
     link.tell(Ended(EndKind.REPLACED))
     await wait_all_tasks_blocked()
     assert link.acknowledged == before
+    assert not link.is_closed  # else it would be told again, and end the session that a person has started
     world.store.held.set()
     await world.until("ana", "error", "replaced")
     assert link.acknowledged == before + 2

@@ -290,6 +290,7 @@ class WebSettings(WebProfile):
     sessions_per_process: Annotated[int, Field(ge=1, le=1000)] = Field(
         1, description="Sessions that share a gateway process; one each costs memory and isolates best."
     )
+    start_concurrency: Count = Field(4, description="Gateways that start at once; a start is work for the processor.")
     start_timeout_s: Seconds = Field(30.0, description="How long a gateway may take until it answers.")
     stop_timeout_s: Seconds = Field(5.0, description="How long a gateway may take to end before it is killed.")
     idle_stop_s: Seconds = Field(15.0, description="A gateway that has served no session for this long is stopped.")

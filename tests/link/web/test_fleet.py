@@ -228,7 +228,7 @@ async def test_one_that_holds_too_many_descriptors_takes_no_more_and_goes_when_e
     ("behaviour", "more", "why"),
     [
         ("fails", {}, r"ended with status 3 at its start; it said: the library is not installed"),
-        ("never_listens", {"start_timeout_s": 1.0}, "did not answer within 1 s"),
+        ("never_listens", {"start_timeout_s": 1.0, "stop_timeout_s": 0.2}, "did not answer within 1 s"),
     ],
 )
 async def test_one_that_does_not_come_up_says_why(

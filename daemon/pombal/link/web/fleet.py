@@ -44,6 +44,7 @@ class Fleet:
         self._environ = environ
         self._slots: list[Slot] = []
         self._number = count(1)
+        self._starting = trio.Semaphore(settings.start_concurrency)
         self._nursery: trio.Nursery | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -56,6 +57,7 @@ class Fleet:
                 await trio.sleep(WATCH_EVERY_S)
                 for slot in list(self._slots):
                     self._watch(slot)
+                    await trio.lowlevel.checkpoint()
 
     @asynccontextmanager
     async def lease(self, session_id: str) -> AsyncIterator[GatewayProcess]:
@@ -86,7 +88,7 @@ class Fleet:
     async def let_go(self, session_id: str) -> None:
         """Wait until no process works for this session any more, if that takes no neighbour's process."""
         self.gaps.pop(session_id, None)
-        for slot in self._slots:
+        for slot in list(self._slots):
             if slot.holds(session_id):
                 slot.drop(session_id)
                 if slot.is_empty and slot.process is not None:
@@ -144,7 +146,8 @@ class Fleet:
         slot.info.restarts += bool(slot.starts)
         slot.starts += 1
         try:
-            await self._nursery.start(self._keep, slot, process)
+            async with self._starting:
+                await self._nursery.start(self._keep, slot, process)
         except LinkLost as lost:
             slot.info.crashed(lost)
             raise

@@ -52,8 +52,11 @@ class WebLinks:
         async with trio.open_nursery() as nursery:
             await nursery.start(self._fleet.run)
             self._nursery = nursery
-            task_status.started()
-            await trio.sleep_forever()
+            try:
+                task_status.started()
+                await trio.sleep_forever()
+            finally:
+                self._nursery = None
 
     @asynccontextmanager
     async def open(self, context: LinkContext) -> AsyncIterator[WebLink]:
