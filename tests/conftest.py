@@ -22,6 +22,7 @@ PACKAGES = {
     "systemd-sysusers": "systemd",
     "systemd-tmpfiles": "systemd",
     "mount": "mount",
+    "chromium": "chromium",
     "curl": "curl",
     "libmagic.so.1": "libmagic1",
 }

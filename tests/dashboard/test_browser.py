@@ -1,0 +1,244 @@
+"""The dashboard in Chromium before a running daemon: what it is held to."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.dashboard.live import WAIT_MS, LiveDaemon, Visitor, chromium, is_same, overflows, until
+
+pytestmark = pytest.mark.system("chromium")
+
+CHAT = "/sessions/loja/chats/5511922220000@s.whatsapp.net"
+RANKS = ["queued", "sent", "delivered", "read"]
+MEMORY_S = float(os.environ.get("POMBAL_MEMORY_S", "6"))
+GROWTH_MAX_BYTES = 12_000_000
+HOSTILE = (
+    "<script>document.title = 'taken'</script>",
+    "<img src=x onerror=\"alert('taken')\">",
+    "\u202e\u2066fdp.exe \u2067\u202d{{ 7 * 7 }}",
+    "َ" * 3000,
+    "x" * 65_536,
+)
+
+# Records each status that a bubble has been shown with.
+WATCH_TICKS = """
+text => {
+  window.seenTicks = [];
+  const look = () => {
+    const bubble = [...document.querySelectorAll(".bubble.ours")].find(each => each.innerText.includes(text));
+    const status = bubble && [...bubble.classList].find(name => name.startsWith("is-") && name !== "is-late");
+    if (status && window.seenTicks.at(-1) !== status) window.seenTicks.push(status);
+  };
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true });
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[LiveDaemon]:
+    with tempfile.TemporaryDirectory(prefix="pombal-") as root:
+        made = LiveDaemon(Path(root))
+        made.start()
+        made.ready("loja")
+        made.inject("loja", "Bom dia!")
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def browser(daemon: LiveDaemon) -> Iterator[Browser]:
+    expect.set_options(timeout=WAIT_MS)
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def token(daemon: LiveDaemon) -> str:
+    return daemon.token()
+
+
+@pytest.fixture
+def visitor(browser: Browser, daemon: LiveDaemon, token: str) -> Iterator[Visitor]:
+    """Whatever a test does: no script fails, no dialog opens, and nobody but the daemon is asked for anything."""
+    with browser.new_context(locale="en-US", timezone_id="America/Sao_Paulo") as context:
+        made = Visitor(context, daemon, token)
+        yield made
+        assert made.troubles == []
+        assert made.foreign == []
+
+
+def test_from_the_door_to_a_session_that_is_ready_without_a_reload(
+    browser: Browser, daemon: LiveDaemon, token: str
+) -> None:
+    with browser.new_context(locale="en-US") as context:
+        visitor = Visitor(context, daemon, None)
+        page = visitor.page("/sessions")
+        page.get_by_label("Token").fill(token)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("link", name="New session").click()
+        page.get_by_label("Name", exact=True).fill("nova")
+        page.get_by_role("button", name="Create and link").click()
+        expect(page.locator("svg.qr")).to_be_visible()
+        expect(page.locator("[data-countdown]")).to_have_text(re.compile(r"^\d+ s$"))
+        page.wait_for_selector('html[data-live="on"]', state="attached")
+        page.evaluate("window.sameAsBefore = true")
+        daemon.call("simulator.scan", name="nova")
+        expect(page.get_by_text("Linked. The session is ready.")).to_be_visible()
+        assert is_same(page)
+        page.wait_for_url("**/sessions/nova/chats")
+        page.locator("summary").first.click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("Token")).to_be_visible()
+        page.goto(f"{daemon.url}/sessions")
+        expect(page.get_by_label("Token")).to_be_visible()
+        assert (visitor.troubles, visitor.foreign) == ([], [])
+
+
+def test_the_code_follows_its_rotation(visitor: Visitor, daemon: LiveDaemon) -> None:
+    daemon.call("session.create", name="gira", settings={"qr_lifetime_ms": 1500, "qr_rounds": 1000})
+    daemon.until_status("gira", "qrcode")
+    page = visitor.live("/sessions/gira/link")
+    first = page.locator("svg.qr").inner_html()
+    until(lambda: page.locator("svg.qr").inner_html() != first)
+    assert is_same(page)
+    daemon.call("session.delete", name="gira")
+
+
+def test_a_message_is_sent_with_its_ticks_and_an_answer_arrives(visitor: Visitor, daemon: LiveDaemon) -> None:
+    page = visitor.live(CHAT)
+    page.evaluate(WATCH_TICKS, "Seu pedido saiu")
+    text = page.get_by_role("textbox", name="Message", exact=True)
+    text.fill("Seu pedido saiu")
+    text.press("Enter")
+    bubble = page.locator(".bubble.ours", has_text="Seu pedido saiu")
+    expect(bubble.locator(".ticks.is-read")).to_be_visible()
+    expect(text).to_have_value("")
+    seen = [status.removeprefix("is-") for status in page.evaluate("window.seenTicks")]
+    assert seen == sorted(set(seen), key=RANKS.index)
+    assert seen[-1] == "read"
+    assert len(seen) > 1
+    bubble.locator("summary").click()
+    expect(bubble.locator(".stage-list")).to_contain_text("to the phone")
+    daemon.inject("loja", "Obrigada! 🙏")
+    expect(page.locator(".bubble.theirs", has_text="Obrigada!")).to_be_visible()
+    expect(page.locator(".chat-lines [aria-current] .preview")).to_have_text("Obrigada! 🙏")
+    assert is_same(page)
+
+
+def test_it_is_found_while_it_is_typed(visitor: Visitor, daemon: LiveDaemon) -> None:
+    daemon.inject("loja", "onde está o açaí?")
+    page = visitor.live("/messages")
+    page.get_by_label("Search").press_sequentially("acai")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody tr")).to_contain_text("onde está o açaí?")
+    assert "search=acai" in page.url
+    assert is_same(page)
+    daemon.inject("loja", "mais açaí, por favor")
+    expect(page.locator("tbody tr")).to_have_count(2)
+
+
+def test_what_was_slow_is_among_high_latency(visitor: Visitor, daemon: LiveDaemon) -> None:
+    daemon.ready("lenta", delivered_ms=2500)
+    daemon.call("message.send", session="lenta", to="5511933330000", text="devagar")
+    page = visitor.live("/messages?slow=1")
+    expect(page.locator("tbody tr", has_text="devagar")).to_contain_text("to the phone")
+    page.goto(f"{daemon.url}/latency?since=1h")
+    expect(page.locator(".slowest")).to_contain_text("most of it to the phone")
+
+
+def test_a_daemon_that_is_restarted_under_an_open_page(visitor: Visitor, daemon: LiveDaemon) -> None:
+    page = visitor.live(CHAT)
+    daemon.stop()
+    expect(page.get_by_text("No connection to the daemon")).to_be_visible()
+    daemon.start()
+    daemon.until_status("loja", "ready")
+    for number in range(3):
+        daemon.inject("loja", f"depois {number}")
+    for number in range(3):
+        expect(page.locator(".bubble", has_text=f"depois {number}")).to_be_visible()
+    expect(page.get_by_text("No connection to the daemon")).to_be_hidden()
+    assert is_same(page)
+    visitor.troubles = [each for each in visitor.troubles if "ERR_CONNECTION_REFUSED" not in each]
+
+
+def test_whatever_somebody_writes_is_text_and_breaks_no_page(visitor: Visitor, daemon: LiveDaemon) -> None:
+    daemon.call("session.create", name="texto", settings={"auto_scan_ms": 1}, device_name="<b>&\u202e")
+    daemon.until_status("texto", "ready")
+    for text in HOSTILE:
+        daemon.inject("texto", text, number="5511944440000")
+    page = visitor.live("/sessions/texto/chats/5511944440000@s.whatsapp.net")
+    expect(page.locator(".bubble .text")).to_have_count(len(HOSTILE))
+    assert page.locator(".bubble .text").all_text_contents() == list(HOSTILE)
+    for path in ("/sessions/texto/chats", "/messages", "/sessions/texto", "/sessions"):
+        page.goto(daemon.url + path)
+        expect(page.locator("h1")).to_be_visible()
+        assert not overflows(page), path
+    assert "taken" not in page.title()
+
+
+def test_a_part_that_is_fetched_anew_keeps_the_focus(visitor: Visitor, daemon: LiveDaemon) -> None:
+    page = visitor.live("/sessions")
+    row = page.locator("tr.session", has_text="loja")
+    row.get_by_role("link", name="Chats").focus()
+    before = row.inner_html()
+    daemon.inject("loja", count=30)
+    until(lambda: row.inner_html() != before)
+    assert page.evaluate("document.activeElement.textContent").startswith("Chats")
+
+
+def test_a_session_is_stopped_and_started_from_the_table(visitor: Visitor, daemon: LiveDaemon) -> None:
+    daemon.ready("mesa")
+    page = visitor.live("/sessions")
+    row = page.locator("tr.session", has_text="mesa")
+    row.get_by_role("button", name="Stop").click()
+    expect(row).to_contain_text("It was stopped. Start it.")
+    expect(page.locator(".toast")).to_contain_text("its queue is kept")
+    row.get_by_role("button", name="Start").click()
+    expect(row).to_contain_text("Ready")
+    assert is_same(page)
+
+
+def test_without_scripts_every_page_reads_and_forms_post(browser: Browser, daemon: LiveDaemon, token: str) -> None:
+    with browser.new_context(locale="pt-BR", java_script_enabled=False) as context:
+        page = Visitor(context, daemon, token).page("/sessions")
+        page.get_by_label("Buscar").fill("loja")
+        page.get_by_role("button", name="Mostrar").click()
+        expect(page.locator("tr.session")).to_have_count(1)
+        page.goto(daemon.url + CHAT)
+        page.get_by_role("textbox", name="Mensagem", exact=True).fill("sem script")
+        page.get_by_role("button", name="Enviar").click()
+        expect(page.locator(".bubble.ours", has_text="sem script")).to_be_visible()
+        page.goto(f"{daemon.url}/new-session")
+        page.get_by_label("Nome", exact=True).fill("simples")
+        page.get_by_role("button", name="Criar e vincular").click()
+        expect(page.locator("svg.qr")).to_be_visible()
+
+
+def test_memory_stays_flat_while_much_arrives(visitor: Visitor, daemon: LiveDaemon) -> None:
+    """Fifty events a second for MEMORY_S: what is kept in the page has a bound, and what is not is let go."""
+    daemon.ready("muito", inbound_rate=50, contacts=1)
+    page = visitor.live("/sessions/muito/chats")
+    page.locator(".chat-lines a").first.click()
+    page.wait_for_selector('html[data-live="on"]', state="attached")
+    until(lambda: page.locator(".bubble").count() > 60)
+    page.wait_for_timeout(MEMORY_S * 500)
+    before = heap_bytes(page)
+    page.wait_for_timeout(MEMORY_S * 500)
+    assert heap_bytes(page) - before < GROWTH_MAX_BYTES
+    assert page.evaluate("document.querySelectorAll('.bubble').length") <= 450
+    daemon.call("session.stop", name="muito")
+
+
+def heap_bytes(page: Page) -> int:
+    """What scripts and nodes take once all that nobody holds has been collected."""
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    usage: dict[str, Any] = session.send("Runtime.getHeapUsage")
+    session.detach()
+    return int(usage["usedSize"])
