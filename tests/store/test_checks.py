@@ -71,6 +71,20 @@ def test_it_stays_whole_through_retention_and_deletion(filled: Store) -> None:
     assert check(filled.path) == []
 
 
+def test_it_stays_whole_when_a_message_moves_whose_minute_is_forgotten(store: Store) -> None:
+    """A receipt after weeks, or a message that is sent again: its minute is there once more, without its neighbours."""
+    key = store.session().key
+    store.clock.advance(HOUR_MS - START_MS % HOUR_MS)
+    store.commit(*(queue(store.clock(), key, name) for name in ("late", "again", "third")))
+    for name in ("late", "again"):
+        store.do(reach(store.clock.advance(5), key, name, MessageStatus.FAILED, error_kind="x"))
+    now = store.clock.advance(20 * 24 * HOUR_MS)
+    store.do(changes.PruneRollups(at=now, session_keys=(0, key), before_ms=now.wall_ms - 7 * 24 * HOUR_MS))
+    store.do(reach(now, key, "late", MessageStatus.DELIVERED))
+    store.do(changes.ResendMessage(at=now, session_key=key, message_id="again"))
+    assert check(store.path) == []
+
+
 def test_the_check_writes_nothing(filled: Store) -> None:
     filled.close()  # moves the log into the file
     before = filled.path.read_bytes()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pombal.model.latency import bucket_of
 from pombal.model.times import iso
+from pombal.store.latency_stats import MINUTES_KEPT_MS
 
 _DAY_MS, _HOUR_MS = 86_400_000, 3_600_000
 _SUMS = "sum(messages), sum(measured), sum(late), sum(sum_ms), max(max_ms)"
@@ -49,17 +50,22 @@ _DAYS_FROM_HOURS = (
     f"SELECT session_key, starts_at - starts_at % {_DAY_MS}, measure, {{sums}} FROM {{table}} WHERE span_s = 3600 "
     "GROUP BY {groups}"
 )
-_HOURS_BY_MINUTE = """
-    SELECT session_key, starts_at, measure, {columns} FROM {table} AS r WHERE span_s = 3600 AND starts_at >= (
-        SELECT min(starts_at) FROM {table} WHERE session_key = r.session_key AND span_s = 60
-    )
+# Minutes are kept for a week. An older one may be there again, alone: a late receipt, or a message that is sent again,
+# has changed its hour by it.
+_WEEK_BEFORE_THE_LAST_EVENT = (
+    f"(SELECT coalesce((SELECT at_ms FROM events ORDER BY seq DESC LIMIT 1), 0) - {MINUTES_KEPT_MS})"
+)
+_HOURS_BY_MINUTE = f"""
+    SELECT session_key, starts_at, measure, {{columns}} FROM {{table}} AS r WHERE span_s = 3600 AND starts_at >= (
+        SELECT min(starts_at) FROM {{table}} WHERE session_key = r.session_key AND span_s = 60
+    ) AND starts_at >= {_WEEK_BEFORE_THE_LAST_EVENT}
 """
 # The minutes of an hour that has begun to be forgotten are not all there.
 _HOURS_FROM_MINUTES = f"""
     SELECT session_key, starts_at - starts_at % {_HOUR_MS} AS hour, measure, {{sums}} FROM {{table}} AS r
-    WHERE span_s = 60 AND starts_at - starts_at % {_HOUR_MS} >= (
+    WHERE span_s = 60 AND hour >= (
         SELECT min(starts_at) FROM {{table}} WHERE session_key = r.session_key AND span_s = 60
-    ) GROUP BY {{groups}}
+    ) AND hour >= {_WEEK_BEFORE_THE_LAST_EVENT} GROUP BY {{groups}}
 """
 _EACH_SESSION = (
     "SELECT 0, starts_at, measure, span_s, {sums} FROM {table} WHERE span_s > 60 AND session_key > 0 "

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pombal.model import changes
+from pombal.model.clock import system_clock
 from pombal.model.contact import Contact
 from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
 from pombal.model.session import LinkKind
@@ -64,7 +65,9 @@ class Target:
 
     def store(self) -> Store:
         """As the daemon would open it afterwards."""
-        return Store(self.path)
+        store = Store(self.path)
+        store.clock.wall_ms = system_clock().wall_ms
+        return store
 
     def message(self, message_id: str = "3EB0C767D097B7C7C030", pk: Any = 1) -> MessageRow:
         store = self.store()
@@ -181,6 +184,12 @@ class TestMessages:
         assert (row.total_latency_ms, row.is_latency_acceptable) == (None, None)
         assert target.one("SELECT sum(measured) + sum(late) FROM latency_rollups") == 0
         assert target.one("SELECT count(*) FROM latency_histograms") == 0
+        assert target.whole
+
+    def test_of_years_leave_no_minutes_to_be_forgotten(self, target: Target) -> None:
+        target.take(session(), *(message(n, message_id=f"M{n}") for n in range(3)))
+        assert target.one("SELECT count(*) FROM latency_rollups WHERE span_s = 60") == 0
+        assert target.one("SELECT sum(messages) FROM latency_rollups WHERE span_s = 3600 AND session_key = 0") == 3
         assert target.whole
 
     def test_inbound(self, target: Target) -> None:

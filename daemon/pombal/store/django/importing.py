@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pombal.config.settings import RecorderSettings, StoreSettings
-from pombal.model.changes import Change, Imported, ImportMessage, ImportSession
+from pombal.model.changes import Change, Imported, ImportMessage, ImportSession, PruneRollups
 from pombal.model.clock import system_clock
 from pombal.model.errors import PombalError
 from pombal.store.connection import StoreError, open_writer
@@ -28,9 +28,12 @@ from pombal.store.django.rows import (
     session_change,
     session_id,
 )
+from pombal.store.latency_stats import MINUTES_KEPT_MS
+from pombal.store.rollups import EVERY_SESSION
 from pombal.store.writer import PartlyCommitted, StoreUnavailable, Writer
 
 SESSIONS_REMEMBERED = 100_000
+SESSIONS_AT_ONCE = 100
 Progress = Callable[[int, int], None]
 """Hears how many bytes are done, and how many there are; the file is read twice."""
 
@@ -52,6 +55,7 @@ def import_dump(
         importer = _Importer(connection, writer, origins, report, recorder.max_batch_rows)
         try:
             _take_in(path, importer, progress)
+            importer.forget_minutes()
             writer.checkpoint()
         except (StoreUnavailable, PartlyCommitted, sqlite3.Error) as error:
             raise StoreError(f"{database}: {error}; what was taken in stays, so run the import again") from error
@@ -121,6 +125,15 @@ class _Importer:
                     self._report.messages[answer] += 1
                 case (outcome, _session):
                     self._report.sessions[outcome] += 1
+
+    def forget_minutes(self) -> None:
+        """Latencies by minute are kept for a week; of a history of years the daemon's next round would have to remove
+        them all at once."""
+        now = system_clock()
+        keys = [EVERY_SESSION, *(key for (key,) in self._connection.execute("SELECT key FROM sessions"))]
+        for start in range(0, len(keys), SESSIONS_AT_ONCE):
+            part = tuple(keys[start : start + SESSIONS_AT_ONCE])
+            self._writer.commit([PruneRollups(at=now, session_keys=part, before_ms=now.wall_ms - MINUTES_KEPT_MS)])
 
     def _check_in(self, line: int, parts: "_Parts", change: Callable[[Any, dict[str, Any]], Change]) -> None:
         for name in parts.fields.keys() - KNOWN_FIELDS[parts.model]:
