@@ -1,5 +1,6 @@
 """Each method of both clients: what it asks for, what it makes of the answer, and when it asks again."""
 
+import asyncio
 import inspect
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,17 @@ class TestAttempts:
         assert attempts.pause_s(ApiError(503, "unavailable", "", 90), is_repeatable=True) is None
         assert attempts.pause_s(ApiError(503, "unavailable", ""), is_repeatable=False) is None
         assert attempts.pause_s(ApiError(500, "crashed", ""), is_repeatable=True) is None
+
+
+def test_asyncio_will_do_as_well() -> None:
+    async def main() -> None:
+        script = Script(httpx2.ReadTimeout("slow"), ok(MESSAGE, 202), ok(objects.page(MESSAGE)))
+        pombal = async_client(script)
+        assert (await pombal.send("5511999999999", "Olá")).id == 41
+        assert [message.id async for message in pombal.messages()] == [41]
+        assert script.asked[0].json == script.asked[1].json
+
+    asyncio.run(main())
 
 
 async def test_a_file_comes_in_pieces(autojump_clock: trio.testing.MockClock) -> None:

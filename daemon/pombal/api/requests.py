@@ -18,7 +18,7 @@ class StartBody(Params):
     """POST /sessions/start/"""
 
     session: SessionRef | None = Field(
-        None, description="Name or id; a new one gets it as its name. Absent: the owner's name."
+        None, description="Name or id; a new one gets it as its name. Absent: the only one, or the owner's name."
     )
     link: LinkKind | None = Field(None, strict=False, description="Of a new session; default: [sessions] default_link.")
     device_name: Label | None = Field(None, description="Of a new session: what the phone's list of devices shows.")

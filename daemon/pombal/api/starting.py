@@ -1,6 +1,7 @@
 """POST /sessions/start/: the session is there afterwards, and wanted running."""
 
 from pombal.api.requests import StartBody
+from pombal.api.whose import sessions_of
 from pombal.model.caller import Caller
 from pombal.model.errors import Kind, PombalError, invalid
 from pombal.model.ids import check_session_name
@@ -11,7 +12,7 @@ from pombal.service.base import Service
 
 async def start_session(service: Service, body: StartBody, caller: Caller) -> tuple[Session, bool]:
     """(the session, whether it is new). Raises PombalError: conflict, invalid, unsupported, and others of a start."""
-    name = body.session or _name_of_owner(caller)
+    name = body.session or await _only_one(service, caller) or _name_of_owner(caller)
     known = await _known(service, name, caller)
     if known is None:
         try:
@@ -29,6 +30,13 @@ async def start_session(service: Service, body: StartBody, caller: Caller) -> tu
             Kind.CONFLICT, f"session {known.name!r} has the link {known.link}; delete it, or name another"
         )
     return await _session(service, "session.start", known.id, caller), False
+
+
+async def _only_one(service: Service, caller: Caller) -> str | None:
+    """The caller's own session, where they have one, whatever it is called: it may have been imported, or created by
+    an operator."""
+    own = await sessions_of(service, caller, caller.owner) if caller.owner is not None else []
+    return own[0] if len(own) == 1 else None
 
 
 def _name_of_owner(caller: Caller) -> str:

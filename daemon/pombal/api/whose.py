@@ -15,7 +15,7 @@ async def session_or_only(service: Service, caller: Caller, session: str | None)
     """
     if session is not None:
         return session
-    found = await _of_owner(service, caller, caller.owner) or await _of_owner(service, caller, None)
+    found = await sessions_of(service, caller, caller.owner) or await sessions_of(service, caller, None)
     if not found:
         raise not_found("you have no session; POST /api/v1/whatsapp/sessions/start/ makes one")
     if len(found) > 1:
@@ -23,7 +23,8 @@ async def session_or_only(service: Service, caller: Caller, session: str | None)
     return found[0]
 
 
-async def _of_owner(service: Service, caller: Caller, owner: str | None) -> list[str]:
+async def sessions_of(service: Service, caller: Caller, owner: str | None) -> list[str]:
+    """The ids of an owner's sessions (None: of all that the caller sees), two of them at most."""
     page = await service.call("session.list", SessionListParams(owner=owner, limit=2), caller)
     assert isinstance(page, SessionPage)  # noqa: S101  # as the catalog says
     return [session.id for session in page.results]

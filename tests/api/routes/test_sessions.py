@@ -26,6 +26,13 @@ class TestStart:
         again = await ana.ok("POST", "/sessions/start/", 200, json={"session": made["id"]})
         assert (again["name"], again["is_active"]) == ("suporte", True)
 
+    async def test_without_a_name_it_is_the_only_one_whatever_it_is_called(self, dx: Platform) -> None:
+        """An imported session, or one that an operator made: the platform's call names none."""
+        client = dx.client("ana@dx.com.br")
+        made = await client.ok("POST", "/sessions/start/", 201, json={"session": "suporte"})
+        await client.ok("POST", "/sessions/stop/", 200)
+        assert (await client.ok("POST", "/sessions/start/", 200))["id"] == made["id"]
+
     async def test_a_name_that_another_owner_has(self, dx: Platform, ana: Http, bia: Http) -> None:
         await ana.ok("POST", "/sessions/start/", 201, json={"session": "suporte"})
         await bia.refused("POST", "/sessions/start/", 409, "conflict", json={"session": "suporte"})

@@ -35,8 +35,9 @@ ONE: Responses = {200: answers("The session.", "Session")}
 async def start(request: Request, caller: Authorized) -> Response:
     """Creates the session where there is none, and starts it; never waits for a scan.
 
-    Without `session` it goes by the owner's name, if a session may be called so. A name that another owner has, or
-    that has another `link`, is a conflict. To start one that runs changes nothing.
+    Without `session` it is the caller's only one; where they have none, a new one goes by the owner's name, if a
+    session may be called so. A name that another owner has, or that has another `link`, is a conflict. To start one
+    that runs changes nothing.
     """
     body = await json_body(request, StartBody)
     session, is_new = await start_session(api_of(request).service, body, caller)
