@@ -6,9 +6,8 @@ What is not public in neonize is in ``_listen``: the status of a login has no ev
 import ctypes
 import logging
 import secrets
-import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +27,10 @@ from pombal.gateway.client import Callbacks, ClientError, FileKind, SentAs, Uplo
 from pombal.gateway.contacts import found_by_spelling
 from pombal.gateway.failures import understood
 from pombal.gateway.fixed_ids import FixedIds
+from pombal.gateway.keys import KEYS, has_keys, remove_keys
 from pombal.link.base import ContactInfo
 from pombal.model.phone import LID_SERVER
 
-KEYS = "keys.db"
 DEVICE_NAME = "Pombal"
 _KINDS = {
     FileKind.IMAGE: MediaType.MediaImage,
@@ -59,17 +58,10 @@ class NeonizeFactory:
         return NeonizeClient(directory / KEYS, device_name or DEVICE_NAME, proxy, callbacks, self._fixed_ids)
 
     def has_keys(self, directory: Path) -> bool:
-        if not (directory / KEYS).exists():
-            return False
-        with closing(sqlite3.connect(f"file:{directory / KEYS}?mode=ro", uri=True)) as keys:
-            try:
-                return keys.execute("SELECT 1 FROM whatsmeow_device LIMIT 1").fetchone() is not None
-            except sqlite3.OperationalError:  # made, and never used: it has no tables
-                return False
+        return has_keys(directory)
 
     def remove_keys(self, directory: Path) -> None:
-        for path in directory.glob(f"{KEYS}*"):
-            path.unlink()
+        remove_keys(directory)
 
 
 class NeonizeClient:
