@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import pytest
 import trio
 
 from tests.fakes.json_process import JsonProcess, Refused, running
-from tests.fakes.whatsapp_driver import ROOT, FakeWhatsApp, fake_whatsapp
+from tests.fakes.whatsapp_driver import LAUNCHER, ROOT, FakeWhatsApp, fake_whatsapp
 
 pytestmark = pytest.mark.system("libmagic.so.1")
 
@@ -213,3 +214,12 @@ async def test_refused_sends_a_passkey_a_network_that_is_down_and_logout(fake: F
         await worker.do("logout")
         await fake.until("unlinked", user=ME)
         assert (await fake.do("status"))["people"][ME] == []
+
+
+def test_the_launcher_refuses_a_library_that_it_does_not_know() -> None:
+    code = "import runpy, sys; runpy.run_path(sys.argv[1])['patch'](bytes(32))"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, str(LAUNCHER)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert "is there 0 times, not once" in done.stderr

@@ -4,6 +4,7 @@ Tests hold it beside the daemon's own: nothing missing, nothing twice, no conten
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ class Outbound:
     id: str
     account: str
     chat: str
+    arrived_at_ms: int = 0
     stanzas: int = 0
     opened: int = 0
     content: Content | None = None
@@ -52,7 +54,7 @@ class Book:
     def __init__(self) -> None:
         self.outbound: dict[tuple[str, str], Outbound] = {}
         self.inbound: dict[tuple[str, str], Inbound] = {}
-        self.receipts_acknowledged: set[tuple[str, ...]] = set()
+        self.receipts_acknowledged: set[tuple[str, str, str]] = set()  # account, message, type
         self._changed = asyncio.Event()
 
     def changed(self) -> None:
@@ -65,6 +67,7 @@ class Book:
 
     def stanza(self, account: str, stanza_id: str, chat: str) -> Outbound:
         entry = self.outbound.setdefault((account, stanza_id), Outbound(stanza_id, account, chat))
+        entry.arrived_at_ms = entry.arrived_at_ms or time.time_ns() // 1_000_000
         entry.stanzas += 1
         return entry
 

@@ -233,6 +233,11 @@ class Commands:
     async def counts(self, account: str) -> Result:
         return self._network.book.counts(account)
 
+    async def receipt_state(self, account: str, id: str) -> Result:
+        """Which receipts of a message the device has acknowledged: those do not come again."""
+        kinds = [kind for user, each, kind in self._network.book.receipts_acknowledged if (user, each) == (account, id)]
+        return {"acknowledged": bool(kinds), "kinds": sorted(kinds)}
+
     async def wait(self, account: str, timeout_s: float = 60.0, **at_least: int) -> Result:
         """Until the account's counts (``received``, ``acknowledged``, ``read``, ``online``…) are at least so much."""
         async with asyncio.timeout(timeout_s):
