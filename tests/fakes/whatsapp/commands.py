@@ -15,7 +15,7 @@ from tests.fakes.whatsapp.companion import Companion
 from tests.fakes.whatsapp.inbound import Letter
 from tests.fakes.whatsapp.media import made_up
 from tests.fakes.whatsapp.network import Network
-from tests.fakes.whatsapp.nodes import node
+from tests.fakes.whatsapp.nodes import node, stream_error
 from tests.fakes.whatsapp.payloads import Content
 from tests.fakes.whatsapp.people import Person
 
@@ -191,7 +191,7 @@ class Commands:
     async def stream_error(self, account: str, code: int | None = None, conflict: str | None = None) -> Result:
         inner = node("conflict", {"type": conflict}) if conflict else None
         for connection in self._network.online(account):
-            await connection.end(code, inner)
+            self._network.spawn(connection.end(stream_error(code, inner)))
         return {}
 
     async def remove_device(self, account: str) -> Result:

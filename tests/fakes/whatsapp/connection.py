@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.fakes.whatsapp.network import Network
 
 HEADER_BYTES = 4
+CLOSE_S = 2.0
 
 
 class Connection:
@@ -87,9 +88,15 @@ class Connection:
             node("error", {"code": code, "text": text})
         ]))  # fmt: skip
 
-    async def end(self, code: int | None = None, inner: Node | None = None) -> None:
-        """A stream error, and the end."""
-        await self.send(node("stream:error", {"code": code}, [inner] if inner else None))
+    async def end(self, last: Node, *, within_s: float = CLOSE_S) -> None:
+        """The last stanza, and the end: the client's own, or ours a little later.
+
+        whatsmeow drops what it has not handled when its socket closes, this one with it.
+        """
+        await self.send(last)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self.socket.wait_closed()
         await self.socket.close()
 
     def cut(self) -> None:

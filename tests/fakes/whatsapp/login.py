@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.whatsapp.companion import Companion, Queue
-from tests.fakes.whatsapp.nodes import SERVER, node
+from tests.fakes.whatsapp.nodes import SERVER, node, stream_error
 
 if TYPE_CHECKING:
     from tests.fakes.whatsapp.connection import Connection
@@ -40,8 +40,7 @@ async def admit(connection: "Connection", payload: Any) -> bool:
 async def refuse(connection: "Connection", failure: dict[str, Any]) -> None:
     """``reason`` (401, 402, 403, 405, 406, 409, 503…), with ``code`` and ``expire`` (seconds) of a temporary ban."""
     connection.network.tell("refused", **failure)
-    await connection.send(node("failure", {"location": "fake", **failure}))
-    await connection.socket.close()
+    await connection.end(node("failure", {"location": "fake", **failure}))
 
 
 async def _admit_new(connection: "Connection") -> bool:
@@ -60,7 +59,7 @@ async def _admit_new(connection: "Connection") -> bool:
 async def _log_in(connection: "Connection", companion: Companion) -> None:
     network, person = connection.network, companion.person
     if companion.connection:
-        network.spawn(companion.connection.end(None, node("conflict", {"type": "replaced"})))
+        network.spawn(companion.connection.end(stream_error(None, node("conflict", {"type": "replaced"}))))
     connection.companion, companion.connection = companion, connection
     companion.queue.grown.set()
     await connection.send(node("success", {

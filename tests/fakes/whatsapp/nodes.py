@@ -6,12 +6,16 @@ from pyaileys.wabinary import BinaryNode as Node
 
 SERVER = "@s.whatsapp.net"  # without a user; the bare name would be a word, not a JID
 
-__all__ = ["SERVER", "Node", "child", "children", "content", "node", "number", "show"]
+__all__ = ["SERVER", "Node", "child", "children", "content", "node", "number", "show", "stream_error"]
 
 
 def node(tag: str, attrs: dict[str, Any] | None = None, inner: list[Node] | bytes | str | None = None) -> Node:
     """A stanza; attributes that are None are left out, numbers become text."""
     return Node(tag, {key: str(value) for key, value in (attrs or {}).items() if value is not None}, inner)
+
+
+def stream_error(code: int | None, inner: Node | None = None) -> Node:
+    return node("stream:error", {"code": code}, [inner] if inner else None)
 
 
 def children(parent: Node, tag: str | None = None) -> list[Node]:

@@ -3,7 +3,6 @@
 The second way is whatsmeow's ``pair-code.go`` seen from the phone: the code is a password around the ephemeral keys.
 """
 
-import asyncio
 import base64
 import hashlib
 import secrets
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pyaileys.auth.creds import KeyPair
 from pyaileys.crypto.hkdf import hkdf_sha256, hmac_sha256
 
-from tests.fakes.whatsapp.nodes import SERVER, Node, child, content, node
+from tests.fakes.whatsapp.nodes import SERVER, Node, child, content, node, stream_error
 from tests.fakes.whatsapp.noise import CURVE
 from tests.fakes.whatsapp.people import Person
 from tests.fakes.whatsapp.proto import P
@@ -145,10 +144,4 @@ async def signed(connection: "Connection") -> None:
     if companion is None:
         return
     network.tell("paired", user=companion.person.user, device=companion.device)
-    network.spawn(_restart(connection))
-
-
-async def _restart(connection: "Connection") -> None:
-    await connection.send(node("stream:error", {"code": 515}))
-    await asyncio.sleep(connection.network.restart_close_s)
-    await connection.socket.close()
+    network.spawn(connection.end(stream_error(515), within_s=network.restart_close_s))
