@@ -58,6 +58,7 @@ class FakeSession:
         self.hellos: list[frames.DaemonHello] = []
         self.closed_with: list[int | None] = []
         self.connection: FakeConnection | None = None
+        self.drops_chunks = False
         self.changed = trio.Condition()
 
     def tell(self, *events: LinkEvent) -> None:
@@ -290,7 +291,8 @@ class FakeConnection:
 
     def _chunk(self, transfer: int, data: bytes) -> None:
         received = self._incoming.setdefault(transfer, bytearray())
-        received += data
+        if not self.session.drops_chunks:
+            received += data
         if data:
             if self.gateway.confirms and (confirmation := self.end.taken(transfer, len(data))) is not None:
                 self.say(confirmation)

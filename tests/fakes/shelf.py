@@ -19,6 +19,8 @@ class MemoryShelf:
         self.write_failures: list[PombalError] = []
         self.gate: trio.Event | None = None  # writing waits for it
         self.kept: list[str] = []
+        self.read_failures: list[PombalError | None] = []
+        self.sizes: dict[str, int] = {}  # told, where another than the file's
 
     def add(self, data: bytes) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
@@ -27,12 +29,14 @@ class MemoryShelf:
 
     async def size_of(self, sha256: str) -> int | None:
         await trio.lowlevel.checkpoint()
-        return len(self.files[sha256]) if sha256 in self.files else None
+        return self.sizes.get(sha256, len(self.files[sha256])) if sha256 in self.files else None
 
     async def read(self, sha256: str, offset: int, limit: int) -> bytes:
         await trio.lowlevel.checkpoint()
         if sha256 not in self.files:
             raise not_found("no such file")
+        if self.read_failures and (failure := self.read_failures.pop(0)) is not None:
+            raise failure
         return self.files[sha256][offset : offset + limit]
 
     @asynccontextmanager

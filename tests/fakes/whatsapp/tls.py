@@ -14,8 +14,8 @@ HOSTS = ("web.whatsapp.com", "*.whatsapp.net")
 DAYS = 30
 
 
-def make(directory: Path) -> tuple[Path, ssl.SSLContext]:
-    """``(the CA's certificate, for SSL_CERT_FILE; the server's context)``."""
+def make(directory: Path, *hosts: str) -> tuple[Path, ssl.SSLContext]:
+    """``(the CA's certificate, for SSL_CERT_FILE; the server's context)``. hosts: in place of WhatsApp's."""
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     issuer = _name("the tests' own authority")
     authority = (
@@ -23,7 +23,7 @@ def make(directory: Path) -> tuple[Path, ssl.SSLContext]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
-    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS])
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts or HOSTS])
     server = (
         _builder(_name(HOSTS[0]), issuer, server_key.public_key())
         .add_extension(names, critical=False)

@@ -1,12 +1,16 @@
 """Files both ways: in pieces, beside the messages, and each whole or not at all."""
 
 import os
+import tracemalloc
+from collections.abc import Callable
 
 import pytest
 import trio
 from trio.testing import MockClock
 
 from pombal.link.base import Edited, LinkLost, Outgoing, SendRefused
+from pombal.link.web.questions import GatewayDeclined
+from pombal.link.web.transfers import put_file
 from pombal.link.wire import CHUNK_MAX_BYTES, WINDOW_CHUNKS, commands
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import MessageType
@@ -97,6 +101,71 @@ async def test_a_transfer_without_progress_is_a_link_lost(autojump_clock: MockCl
             sha256 = w.shelf.add(bytes(2 * CHUNK_MAX_BYTES * WINDOW_CHUNKS))
             with pytest.raises(LinkLost, match="no progress for 7 s"):
                 await link.send(picture(sha256))
+
+
+@pytest.mark.parametrize("kind", [Kind.NOT_FOUND, Kind.UNAVAILABLE])
+async def test_a_disk_that_fails_half_way(kind: Kind) -> None:
+    async with world() as w, w.link() as link:
+        sha256 = w.shelf.add(LARGE)
+        w.shelf.read_failures = [None, None, PombalError(kind, "bad sector")]
+        with pytest.raises(SendRefused if kind == Kind.NOT_FOUND else LinkLost, match="bad sector"):
+            await link.send(picture(sha256))
+        assert w.session.stored == {}
+        await link.send(picture(sha256))
+        assert w.session.stored[sha256] == LARGE
+
+
+async def test_a_file_that_became_shorter() -> None:
+    async with world() as w, w.link() as link:
+        sha256 = w.shelf.add(LARGE)
+        w.shelf.sizes[sha256] = len(LARGE) + 1
+        with pytest.raises(SendRefused) as refused:
+            await link.send(picture(sha256))
+        assert refused.value.kind == "media_missing"
+
+
+async def test_a_large_file_is_never_whole_in_memory() -> None:
+    """Neither way is more of it under way than the window."""
+    size_bytes = 64_000_000
+
+    async with world() as w, w.conversation() as talk:
+        source = Zeros(size_bytes)
+        w.gateway.answer = not_stored
+        under_way: list[int] = []
+        source.on_read = lambda: under_way.append(
+            sum(len(chunk) for chunk in talk._outgoing if isinstance(chunk, bytes))
+        )
+        tracemalloc.start()
+        try:
+            with pytest.raises(GatewayDeclined):
+                await put_file(talk, source, "0" * 64, 60)
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert max(under_way) <= CHUNK_MAX_BYTES * WINDOW_CHUNKS + 100
+        assert peak_bytes < size_bytes / 4
+
+
+class Zeros:
+    """A file of nothing."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
+        self.on_read: Callable[[], None] = lambda: None
+
+    async def size_of(self, sha256: str) -> int | None:
+        await trio.lowlevel.checkpoint()
+        return self.size_bytes
+
+    async def read(self, sha256: str, offset: int, limit: int) -> bytes:
+        await trio.lowlevel.checkpoint()
+        self.on_read()
+        return bytes(min(limit, self.size_bytes - offset))
+
+
+async def not_stored(session: FakeSession, command: commands.Command) -> None:
+    await trio.lowlevel.checkpoint()
+    session.drops_chunks = True
 
 
 async def taken(session: FakeSession, *sha256s: str) -> None:

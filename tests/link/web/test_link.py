@@ -387,3 +387,66 @@ async def test_facts() -> None:
             assert link.last_frame_at_ms == 3
             assert not link.is_alive
         assert not link.is_alive
+
+
+async def test_what_nobody_expected_is_a_crash_of_the_session_and_of_nobody_else() -> None:
+    async with world() as w, w.conversation() as talk:
+        await talk.receive()
+        talk.facts = None
+
+        def broken(payload: str | bytes) -> None:
+            raise RuntimeError("a mistake of ours")
+
+        talk.end.receive = broken  # type: ignore[method-assign]
+        w.session.tell(Edited("c", "l", "t"))
+        assert await lost(talk.receive) == "RuntimeError: a mistake of ours"
+
+
+async def test_a_stream_that_breaks() -> None:
+    streams: list[trio.abc.Stream] = []
+
+    async def serve(stream: trio.abc.Stream) -> None:
+        streams.append(stream)
+        await w.gateway.serve_stream(stream)
+
+    async with world() as w:
+        w.serve = serve
+        async with w.conversation() as talk:
+            await streams[0].aclose()
+            assert "the connection to the gateway broke" in await lost(talk.receive)
+            with pytest.raises(LinkLost):
+                await talk.ask(commands.Probe(), 10)
+
+
+async def test_a_gateway_that_takes_the_connection_and_says_nothing(autojump_clock: MockClock) -> None:
+    async def serve(stream: trio.abc.Stream) -> None:
+        await trio.sleep_forever()
+
+    async with world() as w:
+        w.serve = serve
+        with pytest.raises(LinkLost, match="did not greet within 10 s"):
+            async with w.conversation():
+                pass
+
+
+async def test_a_gateway_that_says_no_hello(autojump_clock: MockClock) -> None:
+    async def greet(socket: WebSocketConnection) -> None:
+        await trio.sleep_forever()
+
+    async with world() as w:
+        w.gateway.greet = greet
+        with pytest.raises(LinkLost, match="no hello within 30 s"):
+            async with w.conversation():
+                pass
+
+
+@pytest.mark.parametrize("command", ["check_contacts", "pair_code"])
+async def test_a_command_while_whatsapp_is_away(command: str) -> None:
+    async def answer(_: FakeSession, asked: commands.Command) -> None:
+        await trio.lowlevel.checkpoint()
+        raise Refuse("lost")
+
+    async with world() as w, w.link() as link:
+        w.gateway.answer = answer
+        with pytest.raises(LinkLost, match="not connected to WhatsApp"):
+            await (link.check_contacts(["1"]) if command == "check_contacts" else link.pair_code(NUMBER))

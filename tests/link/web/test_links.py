@@ -21,6 +21,7 @@ from pombal.model.errors import Kind, PombalError
 from pombal.model.message import MessageType
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.shelf import MemoryShelf
+from tests.fakes.whatsapp import tls
 from tests.link.web.world import events_until
 
 ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -105,6 +106,26 @@ async def test_nobody_there(tmp_path: Path) -> None:
             with pytest.raises(LinkLost, match="cannot be reached"):
                 async with room.open(context()):
                     pass
+
+
+async def test_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority_file, context_of_server = tls.make(tmp_path, "localhost")
+    gateway = FakeGateway()
+
+    async def serve(stream: trio.SocketStream) -> None:
+        await gateway.serve_stream(trio.SSLStream(stream, context_of_server, server_side=True, https_compatible=True))
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        url = f"wss://localhost:{listeners[0].socket.getsockname()[1]}"
+        async with links(tmp_path, gateway_url=url) as room:
+            with pytest.raises(LinkLost, match=r"cannot be reached: .*certificate"):
+                async with room.open(context()):
+                    pass
+            monkeypatch.setenv("SSL_CERT_FILE", str(authority_file))
+            async with room.open(context()) as link:
+                await link.probe()
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_daemon_that_stops_says_that_it_comes_back(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ class World:
         self.gap: str | None = None
         self.gaps_said = 0
         self.code = CloseCode.NORMAL
+        self.serve: Callable[[trio.abc.Stream], Awaitable[None]] = self.gateway.serve_stream
         self._nursery = nursery
 
     @property
@@ -47,7 +48,7 @@ class World:
 
     @asynccontextmanager
     async def conversation(self) -> AsyncIterator[Conversation]:
-        talk = Conversation(way_to(self._nursery, self.gateway.serve_stream), SESSION, self.settings)
+        talk = Conversation(way_to(self._nursery, self.serve), SESSION, self.settings)
         self._nursery.start_soon(talk.serve)
         try:
             await talk.greeted()

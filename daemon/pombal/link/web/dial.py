@@ -46,7 +46,13 @@ def way_to_url(url: str, session_id: str, token_file: str | None) -> Way:
         if parts.scheme == "ws":
             return await trio.open_tcp_stream(host, port)
         context = ssl.create_default_context()
-        return await trio.open_ssl_over_tcp_stream(host, port, ssl_context=context, https_compatible=True)
+        stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=context, https_compatible=True)
+        try:
+            await stream.do_handshake()  # now, so that what is wrong with a certificate is said
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return stream
 
     headers = () if token_file is None else ((b"Authorization", b"Bearer " + _token(token_file)),)
     return Way(open_stream, parts.netloc, parts.path.rstrip("/") + PATH + session_id, headers)
