@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -14,9 +15,7 @@ from pombal.api import connection, server
 from pombal.api.bodies import BodyLimits
 from pombal.config.settings import HttpSettings
 from tests.api.conftest import Serve, World
-from tests.api.hostile import Raw, answers, early, echo, endless, raw, until
-
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+from tests.api.hostile import GET_ROOT, Raw, answer, answers, early, echo, endless, raw, until
 
 
 def limited(world: World, file_max_bytes: int = 1000, **settings: int | float) -> BodyLimits:
@@ -65,7 +64,7 @@ class TestSlow:
 
     async def test_a_second_request_that_stops_halfway(self, serving: Serve) -> None:
         async with serving(echo, header_timeout_s=0.1) as served, raw(served.address) as client:
-            await client.say(GET + b"GET /")
+            await client.say(GET_ROOT + b"GET /")
             first, second = answers(await client.rest(), [b"GET", b"GET"])
         assert (first, second[0]) == ((200, b""), 408)
 
@@ -75,7 +74,7 @@ class TestSlow:
 
     async def test_nothing_after_an_answer(self, serving: Serve) -> None:
         async with serving(echo, keep_alive_s=1) as served, raw(served.address) as client:
-            await client.say(GET)
+            await client.say(GET_ROOT)
             assert answers(await client.rest()) == [(200, b"")]
 
     async def test_a_body_that_stops_halfway(self, world: World, serving: Serve) -> None:
@@ -130,8 +129,19 @@ class TestSlow:
     @pytest.mark.parametrize("size", [1, 3_000_000])
     async def test_an_answer_that_nobody_reads(self, serving: Serve, size: int) -> None:
         async with serving(endless(b"x" * size), write_timeout_s=0.1) as served, raw(served.address) as client:
-            await client.say(GET)
+            await client.say(GET_ROOT)
             await client.until(b"\r\n\r\n")
+            await until(lambda: served.server.connections == 0)
+
+    @pytest.mark.parametrize("body", [b"", b"x" * 3_000_000])
+    async def test_requests_without_end_whose_answers_nobody_reads(self, serving: Serve, body: bytes) -> None:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await answer(send, body)
+
+        async with serving(app, write_timeout_s=0.2) as served, raw(served.address) as client:
+            with suppress(trio.BrokenResourceError):
+                while True:
+                    await client.say(GET_ROOT * 100)
             await until(lambda: served.server.connections == 0)
 
 
@@ -270,27 +280,27 @@ class TestMany:
         async with serving(echo, max_connections=2) as served:
             async with raw(served.address) as first, raw(served.address) as second:
                 for client in (first, second):
-                    await client.say(GET)
+                    await client.say(GET_ROOT)
                     await client.until(b"\r\n\r\n")
                 async with raw(served.address) as third:
                     [(status, body)] = answers(await third.rest())
                 assert (status, json.loads(body)["kind"]) == (503, "unavailable")
                 assert "max_connections" in json.loads(body)["detail"]
-                await first.say(GET)
+                await first.say(GET_ROOT)
                 assert (await first.until(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
             await until(lambda: served.server.connections == 0)
             async with raw(served.address) as again:
-                await again.say(GET)
+                await again.say(GET_ROOT)
                 assert (await again.until(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
     async def test_a_crowd_beyond_that_is_closed(self, serving: Serve) -> None:
         async with serving(echo, max_connections=1) as served, raw(served.address) as first:
-            await first.say(GET)
+            await first.say(GET_ROOT)
             await first.until(b"\r\n\r\n")
             crowd = [await trio.open_tcp_stream(*served.address) for _ in range(200)]
             ends = [await _first_words(each) for each in crowd]
             assert set(ends) <= {b"", b"HTTP/1.1 503 "}
-            await first.say(GET)
+            await first.say(GET_ROOT)
             assert (await first.until(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
 
@@ -330,7 +340,7 @@ class TestHalfOpen:
 
         async with serving(waits) as served:
             async with raw(served.address) as client:
-                await client.say(GET)
+                await client.say(GET_ROOT)
                 await until(lambda: served.server.connections == 1)
             with trio.fail_after(60):
                 await gone.wait()

@@ -95,8 +95,7 @@ async def open_socket(url: str, headers: dict[str, str] | None = None) -> AsyncI
                 extra_headers=extra, max_message_size=16_777_216,
             )  # fmt: skip
             yield Socket(connection)
-            await connection.aclose()
-            nursery.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()  # no goodbye: trio-websocket fails where a ping meets its close
     finally:
         await trio.aclose_forcefully(stream)  # trio-websocket leaves that open where the server closes
 

@@ -68,6 +68,7 @@ class Connection:
         self._protocol: Http1 | None = None
         self._writing = trio.Lock()
         self._receiving = trio.CancelScope()
+        self._handling = trio.CancelScope()
         self._deadline = inf
         self._is_idle = True  # between requests
         self._is_over = False
@@ -154,7 +155,8 @@ class Connection:
         if self._is_idle and data and not self._has_begun():
             # From its first byte: one that comes drop by drop is not given more time for each.
             self._expect(self._settings.header_timeout_s)
-        await protocol.handle(RawData(data))
+        with trio.CancelScope() as self._handling:
+            await protocol.handle(RawData(data))
         if protocol.websocket is not None:
             self._expect(self._settings.heartbeat_s)
 
@@ -187,7 +189,9 @@ class Connection:
         self._receiving.cancel()
 
     def _break(self) -> None:
+        """The client is gone. The reader may hold its next request back until an answer that will never be whole."""
         self._is_gone = True
+        self._handling.cancel()
         self._end()
 
     async def _linger(self, websocket: WebSocketStream | None) -> None:
@@ -263,7 +267,8 @@ class Connection:
         finally:
             inbox.abandon()
         with suppress(ClientGone):
-            await send(None)
+            if not self._is_gone:  # else hypercorn would begin another answer behind the half one
+                await send(None)
 
 
 def _is_only_gone(error: Exception) -> bool:
