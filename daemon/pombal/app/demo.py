@@ -100,7 +100,6 @@ def _show_banner(daemon: "Daemon", dashboard: str) -> None:
     metrics = f"{daemon.http_urls[0]}/metrics" if daemon.http_urls else "switched off ([http] enabled)"
     text = (
         f"[bold]Pombal demo[/]: {len(SESSIONS)} simulated sessions are ready and talking. No WhatsApp is involved.\n\n"
-        f"dashboard       {dashboard}\n"
         f"control socket  {socket}\nmetrics         {metrics}\ndatabase        {daemon.paths.database}\n\n"
         f"Try next, in another terminal:\n\n  export POMBAL_SOCKET={socket}\n"
         "  pombal top\n  pombal events --follow\n  pombal send vendas 5511999999999 'Olá!' --wait read --timeout 60"
@@ -110,3 +109,5 @@ def _show_banner(daemon: "Daemon", dashboard: str) -> None:
     widest = max(map(len, text.splitlines()))
     framed = console.is_terminal and widest + 4 <= console.width
     console.print(Panel(text, expand=False) if framed else text)
+    # On a line of its own, unframed: it is longer than most screens are wide, and has to be copied whole.
+    console.print(f"Dashboard, by a link that signs you in once, within ten minutes:\n\n  {dashboard}\n")

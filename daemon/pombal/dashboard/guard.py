@@ -23,14 +23,15 @@ def check_form(token: str, given: str | None) -> None:
         raise PombalError(Kind.FORBIDDEN, "the form is not from a page of this sign-in; load the page again")
 
 
-def check_origin(request: Request) -> None:
+def check_origin(request: Request, public_url: str | None) -> None:
     """Raises PombalError (forbidden) for a change that another site asks for.
 
     Browsers say with every POST where it comes from (`Origin`, RFC 6454; `Sec-Fetch-Site`); what says neither is no
     browser, and carries no cookie that it was not given.
     """
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    own = {request.headers.get("host"), urlsplit(public_url or "").netloc or None}
+    if origin is not None and (urlsplit(origin).netloc or None) not in own - {None}:
         raise PombalError(Kind.FORBIDDEN, "the request comes from another site")
     if request.headers.get("sec-fetch-site", "") not in _SAME_SITE:
         raise PombalError(Kind.FORBIDDEN, "the request comes from another site")

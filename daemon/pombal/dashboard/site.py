@@ -19,6 +19,7 @@ def environment() -> Environment:
         loader=PackageLoader("pombal.dashboard"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

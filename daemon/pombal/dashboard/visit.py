@@ -28,6 +28,7 @@ LANGUAGE_COOKIE, THEME_COOKIE, ZONE_COOKIE, FLASH_COOKIE = (
 )  # fmt: skip
 THEMES = ("auto", "light", "dark")
 FIELDS_MAX = 32
+LINES_MAX = 500
 PART = "_part"
 BEYOND_THE_END = 2**62  # a place in the event log that no event reaches: asks where it ends, and reads nothing
 
@@ -62,7 +63,7 @@ class Visit:
 
     async def read_form(self, *, takes_file: bool) -> None:
         """Raises PombalError (forbidden) for a change that no page of this sign-in asks for."""
-        check_origin(self.request)
+        check_origin(self.request, self._public_url)
         self.form = await self.request.form(max_files=int(takes_file), max_fields=FIELDS_MAX)
         if self.caller is not None:
             check_form(self.token, self.field(FORM_TOKEN))
@@ -99,6 +100,11 @@ class Visit:
     def part(self) -> str | None:
         """The part of the page that a module asks for, to put it into the page that is there already."""
         return self.query(PART)
+
+    def limit(self, default: int) -> int:
+        """How many lines to show: a module that has more of them in its page asks for as many again."""
+        asked = self.query("limit") or ""
+        return max(default, min(int(asked), LINES_MAX)) if asked.isascii() and asked.isdigit() else default
 
     # Asking the daemon
 
@@ -171,16 +177,22 @@ class Visit:
             response.set_cookie(FLASH_COOKIE, done, max_age=60, httponly=True, samesite="strict")
         return response
 
+    @property
+    def _public_url(self) -> str | None:
+        return self.site.live.current.http.public_url
+
     def keep_token(self, response: Response, token: str, expires_at_ms: int) -> None:
         """Sign in: the cookie lives as long as the token does."""
         lifetime_s = max(0, (expires_at_ms - self.site.clock().wall_ms) // 1000)
+        # behind a proxy that has the certificate only the configuration knows that browsers come by https
+        secure = self.request.url.scheme == "https" or (self._public_url or "").startswith("https:")
         response.set_cookie(
             COOKIE,
             token,
             max_age=lifetime_s,
             httponly=True,
             samesite="strict",
-            secure=self.request.url.scheme == "https",
+            secure=secure,
         )
 
     def _shared(self) -> dict[str, Any]:

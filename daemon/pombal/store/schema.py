@@ -233,8 +233,9 @@ def m0007_chats(db: Database) -> None:
         CREATE TRIGGER chats_insert AFTER INSERT ON messages BEGIN
             INSERT INTO chats VALUES (
                 new.session_key, new.chat_id, new.id, iif(new.direction = 'inbound', new.id, NULL), {_unread("new")}
-            ) ON CONFLICT DO UPDATE SET last_message = excluded.last_message,
-                last_inbound = coalesce(excluded.last_inbound, last_inbound), unread = unread + excluded.unread;
+            ) ON CONFLICT DO UPDATE SET last_message = max(last_message, excluded.last_message),
+                last_inbound = coalesce(max(last_inbound, excluded.last_inbound), excluded.last_inbound, last_inbound),
+                unread = unread + excluded.unread;
         END
         """
     )

@@ -47,7 +47,7 @@ async def _list(visit: Visit) -> dict[str, Any]:
     session = await visit.ask("session.get", name=visit.path("session"))
     search = visit.query("chat_search")
     page = await visit.ask(
-        "chat.list", session=session.id, search=search, limit=CHATS, cursor=visit.query("chat_cursor")
+        "chat.list", session=session.id, search=search, limit=visit.limit(CHATS), cursor=visit.query("chat_cursor")
     )
     return {
         "session": session,

@@ -11,7 +11,7 @@ from pombal.model.errors import PombalError
 from pombal.model.session import LinkKind
 from pombal.model.session_state import SessionStatus
 
-LIMIT, MOST = 50, 500
+LIMIT = 50
 PARTS = {"rows": "session_rows", "tiles": "session_tiles"}
 
 
@@ -40,9 +40,8 @@ async def show(visit: Visit) -> Response:
 
 async def _lines(visit: Visit, filters: dict[str, str | None]) -> tuple[list[SessionLine], str | None]:
     """The lines, and the cursor of those after them. A module asks for as many as it has in its page."""
-    limit = min(int(asked), MOST) if (asked := visit.query("limit") or "").isascii() and asked.isdigit() else LIMIT
     owner = filters["owner"] if visit.is_admin else None
-    asked_for: dict[str, Any] = filters | {"owner": owner, "limit": max(1, limit), "cursor": visit.query("cursor")}
+    asked_for: dict[str, Any] = filters | {"owner": owner, "limit": visit.limit(LIMIT), "cursor": visit.query("cursor")}
     page = await visit.ask("session.list", **asked_for)
     if not page.results:
         return [], None

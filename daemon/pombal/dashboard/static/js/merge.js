@@ -2,6 +2,7 @@
 const TRIM_AT = 400;
 const KEPT = 300;
 const sources = new WeakMap();
+const shown = new WeakMap();
 
 // The page's own children are known by the text they came as, so that what has not changed is not touched.
 export function remember(root) {
@@ -65,13 +66,21 @@ function mergeList(list, incoming, grow) {
   if (!grow) for (const [id, child] of known) if (!wanted.has(id)) child.remove();
 }
 
-function trim(list, grow, part) {
+// What is taken away at the far end is loaded again from where the list now ends; fresh: the link that came with the part.
+function trim(list, grow, part, fresh) {
   if (!grow || list.children.length <= TRIM_AT) return;
   while (list.children.length > KEPT) (grow === "down" ? list.firstElementChild : list.lastElementChild).remove();
-  // What was taken away is loaded again from where the list now ends.
-  const edge = list.querySelector("[data-cursor]");
-  const older = part.querySelector("[data-older]");
-  if (grow === "down" && edge && older) older.href = `?before=${edge.dataset.cursor}`;
+  const known = [...list.querySelectorAll(":scope > [data-cursor]")];
+  const edge = grow === "down" ? known[0] : known.at(-1);
+  let more = part.querySelector("[data-more]");
+  if (!more && fresh) {
+    if (grow === "down") part.prepend(fresh); else part.append(fresh);
+    more = fresh.querySelector("[data-more]");
+  }
+  if (!more || !edge) return;
+  const address = new URL(more.href);
+  address.searchParams.set(grow === "down" ? "before" : "cursor", edge.dataset.cursor);
+  more.href = address;
 }
 
 export function mergePart(part, html) {
@@ -82,8 +91,8 @@ export function mergePart(part, html) {
   const list = part.querySelector("[data-list]");
   const incoming = content.querySelector("[data-list]");
   if (!list || !incoming) {
-    if (part.dataset.source === html) return;
-    part.dataset.source = "";
+    if (shown.get(part) === html) return;
+    shown.set(part, html);
     const focus = focusKey(part);
     part.replaceChildren(content);
     remember(part);
@@ -100,5 +109,5 @@ export function mergePart(part, html) {
   if (!grow) {
     if (more && fresh) more.replaceWith(fresh); else if (more) more.remove(); else if (fresh) part.append(fresh);
   }
-  trim(list, grow, part);
+  trim(list, grow, part, fresh);
 }

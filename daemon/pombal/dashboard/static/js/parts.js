@@ -59,7 +59,7 @@ export class Part {
     if (also.length) address.searchParams.set("also", also.join(","));
     const counted = this.element.dataset.counts;
     const count = counted ? this.element.querySelectorAll(counted).length : 0;
-    if (count > 50) address.searchParams.set("limit", Math.min(count, 500));
+    if (count > 40) address.searchParams.set("limit", Math.min(count, 500));
     return address;
   }
 
