@@ -63,6 +63,15 @@ def test_no_events(run: Runner, daemon: FakeDaemon) -> None:
         (objects.status_event(1, "failed", error={"kind": "expired", "detail": None}), "queued → failed: expired"),
         (objects.event(1, "message.overdue", {"id": 1, "message_id": "t-1", "chat_id": "x"}), "t-1"),
         (objects.event(1, "message.received", {"erased": True}), "erased"),
+        (objects.event(1, "message.edited", {"id": 1, "message_id": "t-1", "chat_id": "x"}), "t-1"),
+        (
+            objects.event(1, "message.edited", {"id": 1, "message_id": "t-1", "chat_id": "x", "message_type": "text"}),
+            "t-1 can be read now: text",
+        ),
+        (
+            objects.event(1, "session.gap", objects.session() | {"detail": "the gateway\nwas killed"}),
+            "messages may have been lost: the gateway ⏎ was killed",
+        ),
         ({"seq": 9, "type": "gap", "data": {"from": 3, "to": 9}}, "events 3 to 9 are not there any more"),
     ],
 )  # fmt: skip

@@ -256,6 +256,20 @@ def test_a_link_that_is_ready_once_more_is_not_given_twice_what_it_is_being_give
     assert send_all(outbox) == [2]
 
 
+def test_a_page_that_was_asked_for_before_the_queue_was_started_over_passes_nobody_over() -> None:
+    outbox = Outbox(1)
+    for number in range(1, 4):
+        outbox.offer(row(number))
+    outbox.dispatched(row(1), 0)
+    assert outbox.start_reading() == 1
+    outbox.start_over()
+    outbox.page([row(2), row(3)], 500)
+    assert outbox.must_read(FREE, 500)
+    assert outbox.start_reading() == 0
+    outbox.page([row(1), row(2), row(3)], 500)
+    assert send_all(outbox) == [1, 2, 3]
+
+
 def test_a_recipient_who_became_known_is_the_one_that_is_written_to() -> None:
     outbox = Outbox(4)
     outbox.offer(row(1))

@@ -50,7 +50,7 @@ class Queue:
         return [message(row_id) for row_id in sorted(self.queued) if row_id > past][:limit]
 
 
-WINDOW, PAGE, LOOKAHEAD, UPLOADS = 4, 5, 11, 1
+CAPACITY, WINDOW, PAGE, LOOKAHEAD, UPLOADS = 1, 4, 3, 9, 1
 CHATS = 3
 
 
@@ -67,7 +67,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.queue = Queue()
-        self.outbox = Outbox(WINDOW)
+        self.outbox = Outbox(CAPACITY)
         self.told = 0
         self.past: int | None = None
         self.snapshot: Snapshot | None = None
@@ -102,6 +102,11 @@ class OutboxMachine(RuleBasedStateMachine):
         self.queue.add(data.draw(st.sampled_from(gone)))
 
     @precondition(lambda self: self.told < len(self.queue.log))
+    @rule(count=st.integers(2, 5))
+    def send_and_hear(self, count: int) -> None:
+        self.send(count)
+        self.hear(count)
+
     @rule(count=st.integers(1, 4))
     def hear(self, count: int) -> None:
         """The recorder reports its next commits."""
@@ -167,6 +172,11 @@ class OutboxMachine(RuleBasedStateMachine):
             self.uploading[waiting.id] = waiting
             assert len(self.uploading) <= UPLOADS
 
+    @rule()
+    def dispatch_what_may_go(self) -> None:
+        while self.outbox.window_used() < WINDOW and self.outbox.next(self.lanes) is not None:
+            self.dispatch()
+
     @precondition(lambda self: self.uploading)
     @rule(data=st.data())
     def end_upload(self, data: st.DataObject) -> None:
@@ -210,9 +220,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule()
     def ready_again(self) -> None:
-        """The link that is open says once more that it is ready, in the midst of it."""
-        if self.past is not None:
-            self.fail_reading()
+        """The link that is open says once more that it is ready, in the midst of it: also of reading a page."""
         in_hand = {uploaded.link_id for uploaded in self.uploading.values()}
         self.outbox.start_over(in_hand)
         kept = {(row_id, times) for row_id, times in self.dispatched if f"L{row_id}" in self.outbox.in_flight}

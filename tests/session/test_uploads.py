@@ -112,6 +112,25 @@ async def test_a_file_holds_back_its_own_chat_alone(autojump_clock: MockClock, w
     assert wire.faults == []
 
 
+async def test_what_waits_behind_a_file_goes_once_the_link_has_it_whether_or_not_anything_else_happens(
+    autojump_clock: MockClock, world: World, wire: Wire
+) -> None:
+    """Nothing is acknowledged here, so nothing but the end of the upload can wake the dispatcher."""
+    world.network.answers = False
+    link = await world.ready()
+    for number, (chat, is_file) in enumerate([(0, True), (1, True), (2, True), (0, False), (2, False)]):
+        await send(world, wire, f"m{number}", chat, is_file=is_file)
+    await wait_all_tasks_blocked()
+    assert sorted(wire.uploading) == ["m0", "m1"]
+    wire.let_through("m0")
+    await wait_all_tasks_blocked()
+    assert (sorted(wire.uploading), sorted(wire.begun[link.number][2:])) == (["m1", "m2"], ["m2", "m3"])
+    wire.open()
+    await wait_all_tasks_blocked()
+    assert wire.begun[link.number][-1] == "m4"
+    assert wire.faults == []
+
+
 async def test_so_many_at_once_and_the_next_when_one_is_done(
     autojump_clock: MockClock, world: World, wire: Wire
 ) -> None:

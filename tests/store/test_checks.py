@@ -117,6 +117,10 @@ DAMAGE = {
     "message gone": ("DELETE FROM messages WHERE id = 4", "speak of messages that it does not have"),
     "counter": ("UPDATE sessions SET total_messages_failed = 99", "session 'one' counts 99 messages failed, but has "),
     "no session": ("UPDATE messages SET session_key = 77 WHERE id = 3", "1 messages belong to session 77, which there"),
+    "contact of none": (
+        "INSERT INTO contacts VALUES (8, '5511999999999', '5511999999999@s.whatsapp.net', NULL, NULL)",
+        "1 contacts belong to session 8, which there",
+    ),
     "event of none": ("UPDATE events SET session_key = 9 WHERE seq = 1", "1 events belong to session 9, which there"),
     "hash": ("UPDATE messages SET content_hash = NULL WHERE origin = 'api'", "have no content hash"),
     "value": ("UPDATE messages SET status = 'gone' WHERE id = 3", "1 rows of messages have the unknown status 'gone'"),

@@ -39,6 +39,10 @@ def _what_happened(event: dict[str, Any]) -> Text:
             return _cut(f"→ {contact_of(data)}: {summary(data)}")
         case EventType.MESSAGE_STATUS:
             return _message_status(data)
+        case EventType.SESSION_GAP:
+            return Text(one_line(f"messages may have been lost: {data['detail']}"), style="yellow")
+        case EventType.MESSAGE_EDITED if data.get("message_type"):
+            return Text(one_line(f"{data['message_id']} can be read now: {data['message_type']}"))
         case EventType.GAP:
             return Text(f"events {data['from']} to {data['to']} are not there any more", style="yellow")
     return Text(one_line(_reference(data)))

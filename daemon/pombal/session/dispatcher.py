@@ -36,6 +36,7 @@ class Dispatcher:
         self._lanes = Lanes(context.settings.outbox.uploads)
         self._hand_over = HandOver(seat, context, link)
         self._recipients = Recipients(seat, context, link)
+        self._in_hand: set[str] = set()
         self._strangers: dict[str, list[MessageRow]] = {}  # by lane, in the order in which they are asked about
         self._pace: Pace | None = None
         self._pacer: Pacer | None = None
@@ -45,7 +46,7 @@ class Dispatcher:
     @property
     def in_hand(self) -> frozenset[str]:
         """The link_ids of what is being handed over at this moment."""
-        return frozenset(self._hand_over.in_hand)
+        return frozenset(self._in_hand)
 
     def wake(self, nursery: trio.Nursery) -> None:
         """There may be something to do: more in the outbox, room in the window, a chat that is free again."""
@@ -116,15 +117,22 @@ class Dispatcher:
         outbox.dispatched(row, at.mono_ms, is_upload=is_upload(row), grace_ms=grace_s * 1000)
         if self._pacer is not None:
             self._pacer.take(trio.current_time())
+        self._in_hand.add(row.link_id)  # from now on, and not only once a task has begun with it
         if is_upload(row):
             self._lanes.begin_upload(row)
             nursery.start_soon(self._upload, row, message, at, nursery)
         else:
+            await self._carry(row, message, at)
+
+    async def _carry(self, row: MessageRow, message: Outgoing, at: Stamp) -> None:
+        try:
             await self._hand_over.carry(row, message, at)
+        finally:
+            self._in_hand.discard(row.link_id)
 
     async def _upload(self, row: MessageRow, message: Outgoing, at: Stamp, nursery: trio.Nursery) -> None:
         try:
-            await self._hand_over.carry(row, message, at)
+            await self._carry(row, message, at)
         finally:
             self._lanes.end_upload(row)
         self.wake(nursery)

@@ -13,13 +13,10 @@ from pombal.session.seat import Seat
 
 
 class HandOver:
-    """``in_hand``: the link_ids of what the link is being given at this moment."""
-
     def __init__(self, seat: Seat, context: SessionContext, link: Link) -> None:
         self._seat = seat
         self._context = context
         self._link = link
-        self.in_hand: set[str] = set()
 
     async def carry(self, row: MessageRow, message: Outgoing, at: Stamp) -> None:
         """Give the link a message that the outbox calls dispatched. Raises LinkLost.
@@ -27,13 +24,9 @@ class HandOver:
         What cannot be deduplicated is on disk as dispatched before it goes.
         """
         recorder, mark = self._context.recorder, MarkDispatched(at=at, message_ids=(row.id,))
-        self.in_hand.add(row.link_id)
-        try:
-            if not self._link.deduplicates:
-                await recorder.commit(mark)
-            refusal = await self._refusal(row, message)
-        finally:
-            self.in_hand.discard(row.link_id)
+        if not self._link.deduplicates:
+            await recorder.commit(mark)
+        refusal = await self._refusal(row, message)
         if refusal is not None:
             await recorder.submit([mark, refusal])
         elif self._link.deduplicates:

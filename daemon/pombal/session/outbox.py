@@ -29,6 +29,7 @@ class _Reading:
 
     lowest_offered: int | None = None
     left: set[int] = field(default_factory=set)
+    is_void: bool = False  # the queue has been started over since: what lies before this page would be passed over
 
     def offered(self, row_id: int) -> None:
         self.lowest_offered = row_id if self.lowest_offered is None else min(self.lowest_offered, row_id)
@@ -92,7 +93,11 @@ class Outbox:
         start_reading may be in the page or not, so it is read once more. Else a message that is in the page and told
         afterwards would go out twice.
         """
-        reading, self._reading = self._reading or _Reading(), None
+        reading = self._reading or _Reading()
+        if reading.is_void:
+            self.stop_reading()
+            return
+        self._reading = None
         is_ahead = bool(self._waiting)
         for row in rows:
             if row.link_id not in self.in_flight and row.id not in reading.left:
@@ -119,6 +124,8 @@ class Outbox:
         self.in_flight = {link_id: flight for link_id, flight in self.in_flight.items() if link_id in in_hand}
         self._last_id = 0
         self._behind = self.depth > 0
+        if self._reading is not None:
+            self._reading.is_void = True
 
     # What goes out
 

@@ -41,7 +41,7 @@ def values(connection: sqlite3.Connection) -> Iterator[str]:
 
 def owners(connection: sqlite3.Connection) -> Iterator[str]:
     """Messages and events belong to sessions: rows of deleted sessions stay."""
-    for table in ("messages", "events"):
+    for table in ("messages", "events", "contacts"):
         sql = f"""
             SELECT session_key, count(*) FROM {table}
             WHERE session_key NOT IN (SELECT key FROM sessions) GROUP BY session_key
