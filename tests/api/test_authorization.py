@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import trio
 from fastapi.routing import APIRoute
 from trio.testing import MockClock
 
@@ -28,13 +29,15 @@ HOUR_S = 3600
 class Row:
     """What one route answers to Ana, whose session it is about, to Bia, who has none, and to an admin.
 
-    is_public: without a token, and with a bad one, as with any. In order, for what one does the next one meets.
+    is_public: without a token, and with a bad one, as with any. is_endless: those who may are given its head alone.
+    In order, for what one does the next one meets.
     """
 
     ana: int
     bia: int
     admin: int
     is_public: bool = False
+    is_endless: bool = False
     path: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -62,6 +65,7 @@ ROWS: dict[str, Row] = {
     f"POST {M}/{{id:digits}}/resend": Row(409, 404, 409),
     f"POST {BASE}/send": Row(202, 404, 202, options=body(session="ana", to=TO, text=SECRET_TEXT)),
     "GET /api/v1/events": Row(200, 200, 200, path="/api/v1/events?after=0"),
+    "GET /api/v1/events/stream": Row(200, 200, 200, is_endless=True),
     "GET /api/v1/health": Row(200, 200, 200, is_public=True),
     "GET /livez": Row(200, 200, 200, is_public=True),
     "GET /readyz": Row(200, 200, 200, is_public=True),
@@ -75,7 +79,7 @@ ROWS: dict[str, Row] = {
     f"DELETE {S}/{{session}}": Row(200, 404, 200),
 }
 # What is no HTTP request, with the test that holds it.
-ELSEWHERE_TESTED: dict[str, str] = {}
+ELSEWHERE_TESTED = {"WebSocketRoute /ws/whatsapp": "TestWebSocket"}
 
 
 def own(**changes: Any) -> str:
@@ -171,7 +175,7 @@ async def test_whoever_asks_sees_and_touches_what_is_theirs(dx: Platform, who: s
     session_id = dx.world.seat("ana").id
     before = dx.world.hub.last_seq
     for route, row in ROWS.items():
-        answer = await ask(http, route, row, furniture)
+        answer = await ask(http, route.replace("GET", "HEAD") if row.is_endless else route, row, furniture)
         assert answer.status_code == getattr(row, who), f"{route}: {answer.text}"
         if who == "bia" and not row.is_public:
             assert SECRET_TEXT not in answer.text, route
@@ -189,3 +193,41 @@ async def test_lists_and_counts_hold_ones_own(dx: Platform) -> None:
     assert (await bia.ok("GET", "/api/v1/events/?after=0"))["results"] == []
     stats = await bia.ok("GET", "/messages/latency-stats/")
     assert (stats["total_messages"], stats["measured_messages"]) == (0, 0)
+
+
+class TestWebSocket:
+    async def said(self, dx: Platform, token: str | None, until: bytes = b'"hello"') -> list[Any]:
+        """What is said to a client that listens until it has heard that, and goes."""
+        said: list[Any] = []
+        heard = trio.Event()
+
+        async def receive() -> Any:
+            if not said:
+                return {"type": "websocket.connect"}
+            await heard.wait()
+            return {"type": "websocket.disconnect", "code": 1000}
+
+        async def send(message: Any) -> None:
+            said.append(message)
+            if until in message.get("frames", b""):
+                heard.set()
+
+        headers = [] if token is None else [(b"authorization", f"Bearer {token}".encode())]
+        scope = {"type": "websocket", "path": "/ws/whatsapp/", "query_string": b"after=0", "headers": headers}
+        await dx.app(scope, receive, send)
+        return said
+
+    @pytest.mark.parametrize("kind", BAD_TOKENS)
+    async def test_a_bad_token_hears_nothing_but_that(self, dx: Platform, kind: str) -> None:
+        accepted, closed = await self.said(dx, BAD_TOKENS[kind])
+        assert accepted["type"] == "websocket.accept"
+        assert (closed["type"], closed["code"]) == ("websocket.close", 4401)
+
+    async def test_whoever_may_hears_of_what_is_theirs(self, dx: Platform) -> None:
+        await furnish(dx)
+        for owner, role, hears in (("ana", Role.USER, True), ("bia", Role.USER, False), ("root", Role.ADMIN, True)):
+            until = b'"session":"ana"' if hears else b'"hello"'
+            said = await self.said(dx, dx.world.tokens.create(owner, role, HOUR_S)[0], until)
+            frames = b"".join(message["frames"] for message in said[1:])
+            assert until in frames
+            assert hears or b"ana" not in frames

@@ -1,0 +1,206 @@
+"""How fast lists, searches and statistics are over HTTP, with a million messages behind and more coming in.
+
+    python -m benchmarks.http [--messages 1000000] [--rounds 100] [--state DIR]
+
+Fills a store (or takes the one of an earlier run, with --state), starts the real daemon on it with sessions on the
+simulator that keep writing, and asks it over one connection, in turns, so that a busy moment of the machine hits all
+questions alike. The last column is what the question is held to.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from benchmarks.filling import fill
+from pombal.auth.keys import load_keys
+from pombal.auth.tokens import Tokens
+from pombal.config.settings import AuthSettings
+from pombal.model.caller import Role
+
+LIST_MS, SEARCH_MS = 20, 60
+BASE = "/api/v1/whatsapp"
+WARM_UP_ROUNDS = 5
+
+
+def questions(contact: str, middle: int) -> dict[str, tuple[str, int]]:
+    """Each by name, with the milliseconds it is held to. contact: somebody with messages; middle: an id halfway."""
+    lists = {
+        "newest": "",
+        "500 at once": "limit=500",
+        "halfway down": f"cursor={middle}",
+        "oldest first": "order=asc",
+        "of a session": "session=bench-3",
+        "of a session, halfway": f"session=bench-3&cursor={middle}",
+        "of a chat": f"chat_id={contact}@s.whatsapp.net",
+        "of a number": f"contact_number={contact}",
+        "inbound": "direction=inbound",
+        "inbound of a session": "direction=inbound&session=bench-3",
+        "images": "message_type=image",
+        "images of a session": "message_type=image&session=bench-3",
+        "failed (none)": "status=failed",
+        "read": "status=read",
+        "read, halfway": f"status=read&cursor={middle}",
+        "of the last hour": "since=1h",
+        "of a day": "since=8d&until=7d",
+        "before a month's middle": "until=15d",
+        "failed (none) of ten days": "status=failed&since=20d&until=10d",
+        "inbound of ten days": "direction=inbound&since=20d&until=10d",
+        "read of a session, of ten days": "status=read&session=bench-3&since=20d&until=10d",
+        "images since 20 days, oldest first": "message_type=image&since=20d&order=asc",
+        "of a number, of ten days": f"contact_number={contact}&since=20d&until=10d",
+    }
+    found = {name: (f"/messages/?{query}", LIST_MS) for name, query in lists.items()}
+    found |= {
+        "high latency": ("/messages/high-latency/", LIST_MS),
+        "high latency of ten days": ("/messages/high-latency/?since=20d&until=10d", LIST_MS),
+        "high latency of a session": ("/messages/high-latency/?session=bench-3", LIST_MS),
+        "over 100 ms": ("/messages/high-latency/?threshold_ms=100", LIST_MS),
+        "statistics": ("/messages/latency-stats/", LIST_MS),
+        "statistics of 30 days": ("/messages/latency-stats/?since=30d", LIST_MS),
+        "statistics of 100 hours": ("/messages/latency-stats/?since=100h", LIST_MS),
+        "statistics of a session": ("/messages/latency-stats/?session=bench-3&since=30d", LIST_MS),
+    }
+    searches = {
+        "a rare word": "search=palavra19",
+        "two common words": "search=bom dia",
+        "a common prefix": "search=pal",
+        "common and rare": "search=pedido palavra777",
+        "a name": "search=maria 123",
+        "nothing": "search=inexistente",
+        "common, of a session": "search=bom&session=bench-3",
+        "common, of ten days": "search=bom&since=20d&until=10d",
+        "common, inbound": "search=bom dia&direction=inbound",
+    }
+    return found | {f"search: {name}": (f"/messages/?{query}", SEARCH_MS) for name, query in searches.items()}
+
+
+class Client:
+    """One kept connection, and the token of the owner or of an admin."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._connection = HTTPConnection(url.partition("://")[2], timeout=60)
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def get(self, path: str) -> Any:
+        self._connection.request("GET", BASE + path.replace(" ", "%20"), headers=self._headers)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"{path}: {answer.status} {body[:300]!r}")
+        return json.loads(body)
+
+
+@contextmanager
+def daemon(state: Path, inbound_rate: float) -> Iterator[str]:
+    """The URL of one that is ready; each of its sessions receives so many messages a second."""
+    config = state / "config.toml"
+    config.write_text(
+        f'[daemon]\nstate_dir = "{state}"\nruntime_dir = "{state}"\n[http]\nbind = "127.0.0.1:0"\n'
+        f'[log]\nformat = "json"\n[latency]\nlog = "slow"\n[simulator]\nenabled = true\ninbound_rate = {inbound_rate}\n'
+    )
+    command = [sys.executable, "-m", "pombal", "serve", "--config", str(config)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if line.startswith("{") and (entry := json.loads(line))["event"] == "ready":
+                    yield str(entry["http"][0])
+                    return
+            raise RuntimeError("the daemon did not start")
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def measure(client: Client, asked: dict[str, tuple[str, int]], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds a question, round by round."""
+    took: dict[str, list[float]] = defaultdict(list)
+    for number in range(WARM_UP_ROUNDS + rounds):
+        for name, (path, _) in asked.items():
+            started = time.perf_counter()
+            client.get(path)
+            if number >= WARM_UP_ROUNDS:
+                took[name].append(1000 * (time.perf_counter() - started))
+    return took
+
+
+def walk(client: Client) -> tuple[int, int]:
+    """(messages, messages met twice) of one walk through everything by cursor, while more come in."""
+    met: set[int] = set()
+    doubles, cursor = 0, None
+    while True:
+        page = client.get("/messages/?limit=500" + (f"&cursor={cursor}" if cursor else ""))
+        for message in page["results"]:
+            doubles += message["id"] in met
+            met.add(message["id"])
+        if page["next"] is None:
+            return len(met), doubles
+        cursor = page["next"].rpartition("cursor=")[2]
+
+
+def report(asked: dict[str, tuple[str, int]], took: dict[str, list[float]]) -> bool:
+    """Print it; whether everything holds."""
+    holds = True
+    for name, (_, held_to_ms) in asked.items():
+        ordered = sorted(took[name])
+        p50, p95 = ordered[len(ordered) // 2], ordered[int(0.95 * len(ordered))]
+        holds &= p95 < held_to_ms
+        print(f"{name:>36} {p50:8.1f} {p95:8.1f} {held_to_ms:6}{'' if p95 < held_to_ms else '  ***'}", flush=True)
+    return holds
+
+
+def run(options: argparse.Namespace, state: Path) -> bool:
+    if not (state / "pombal.db").exists():
+        started = time.perf_counter()
+        fill(state / "pombal.db", options.messages, options.sessions, options.days)
+        print(f"filled in {time.perf_counter() - started:.0f} s", flush=True)
+    holds = True
+    with daemon(state, options.inbound_rate) as url:
+        tokens = Tokens(load_keys(AuthSettings(), state / "token_secret", os.environ), AuthSettings)
+        for role in (Role.ADMIN, Role.USER):
+            client = Client(url, tokens.create("bench", role, 86_400)[0])
+            newest = client.get("/messages/?session=bench-3&limit=1")["results"][0]
+            asked = questions(newest["contact_number"], newest["id"] // 2)
+            print(f"{f'asked by {role.value}':>36} {'p50 ms':>8} {'p95 ms':>8} {'below':>6}")
+            holds &= report(asked, measure(client, asked, options.rounds))
+        if options.walk:
+            started = time.perf_counter()
+            count, doubles = walk(Client(url, tokens.create("bench", Role.ADMIN, 86_400)[0]))
+            print(f"{count:,} messages by cursor in {time.perf_counter() - started:.0f} s, {doubles} of them twice")
+            holds &= count >= options.messages and not doubles
+    return holds
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--messages", type=int, default=1_000_000, help="messages in the store (%(default)s)")
+    parser.add_argument("--days", type=int, default=30, help="over so many days (%(default)s)")
+    parser.add_argument("--sessions", type=int, default=20, help="sessions of each of two owners (%(default)s)")
+    parser.add_argument("--inbound-rate", type=float, default=2.0, help="messages a second and session (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=100, help="times that each is asked (%(default)s)")
+    parser.add_argument("--walk", action="store_true", help="also walk through everything by cursor")
+    parser.add_argument("--state", type=Path, default=None, help="where the store lies; kept, and taken again")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    if options.state is not None:
+        options.state.mkdir(mode=0o700, exist_ok=True)
+        return 0 if run(options, options.state.absolute()) else 1
+    with tempfile.TemporaryDirectory() as directory:
+        return 0 if run(options, Path(directory)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
