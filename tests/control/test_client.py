@@ -170,9 +170,8 @@ async def test_a_request_too_long_is_refused_here(tmp_path: Path) -> None:
 async def test_lone_surrogates_are_mended_by_the_daemon(tmp_path: Path) -> None:
     service = FakeService()
     async with running(tmp_path, service) as server, connect(server.path) as client:
-        await client.call(
-            "message.send", {"session": "s", "to": "1", "type": "contact", "contact": {"name": "a\ud800"}}
-        )
+        card = {"name": "a\ud800", "number": "5511999999999"}
+        await client.call("message.send", {"session": "s", "to": "1", "type": "contact", "contact": card})
     assert service.sends[0].contact is not None
     assert service.sends[0].contact.name == "a\ufffd"
 
