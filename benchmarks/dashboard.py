@@ -98,7 +98,7 @@ def type_into_filter(page: Page, url: str) -> bool:
 def run(options: argparse.Namespace, state: Path) -> bool:
     if not (state / "pombal.db").exists():
         fill(state / "pombal.db", options.messages, options.sessions, options.days)
-    with daemon(state, options.inbound_rate) as url, sync_playwright() as playwright:
+    with daemon(state, options.inbound_rate) as (url, _), sync_playwright() as playwright:
         tokens = Tokens(load_keys(AuthSettings(), state / "token_secret", os.environ), AuthSettings)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         context = browser.new_context(viewport={"width": 1280, "height": 860})

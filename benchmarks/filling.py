@@ -122,7 +122,7 @@ def _copy(connection: sqlite3.Connection, age: int, a_day: int) -> None:
     connection.execute(
         f"INSERT INTO messages ({columns}) SELECT {values} FROM messages WHERE id > {newest} - {a_day} ORDER BY id"
     )
-    spans = "60, 3600, 86400" if age < 7 else "3600, 86400"  # minutes are kept for a week
+    spans = "60, 3600, 86400, 604800" if age < 7 else "3600, 86400, 604800"  # minutes are kept for a week
     for table, columns in _COLUMNS.items():
         adding = ", ".join(f"{column} = {column} + excluded.{column}" for column in _ADDED[table])
         connection.execute(

@@ -144,4 +144,4 @@ def dump(connection: sqlite3.Connection, tables: Sequence[str]) -> dict[str, lis
     return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}
 
 
-TABLES = ("sessions", "messages", "events", "latency_rollups", "latency_histograms", "media", "chats")
+TABLES = ("sessions", "messages", "events", "latency_rollups", "latency_histograms", "media", "chats", "message_zones")

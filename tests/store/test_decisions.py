@@ -7,7 +7,8 @@ import pytest
 from pombal.model import changes
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import Direction, MessageStatus, MessageType, Origin
-from pombal.store.message_queries import MessageFilter, list_messages
+from pombal.store.message_queries import list_messages
+from pombal.store.message_ways import MessageFilter
 from tests.store.building import Store, queue, reach, receive
 
 

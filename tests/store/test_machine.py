@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from pombal.model.message import MessageStatus
-from pombal.store.message_queries import MessageFilter, list_messages
+from pombal.store.message_queries import list_messages
+from pombal.store.message_ways import MessageFilter
 from pombal.store.offline import check_database
 from pombal.store.writer import StoreUnavailable
 from tests.store.building import Store

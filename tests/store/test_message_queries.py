@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 from pombal.model import changes
 from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
 from pombal.model.text import fold
-from pombal.store import message_queries
+from pombal.store import message_queries, message_ways, search_terms
 from pombal.store.media_queries import is_announced
 from pombal.store.message_queries import (
-    MessageFilter,
     count_messages,
-    is_short,
     list_messages,
-    match_expression,
     message_by_id,
     message_by_row,
     page_statement,
     queue_depths,
     queued_messages,
+    search_statement,
 )
+from pombal.store.message_ways import BY_TIME, MessageFilter, shortest_index, within_bounds
+from pombal.store.search_terms import match_expression
 from tests.store.building import START_MS, Store, queue, reach, receive
 
 SINGLE: dict[str, Any] = {
@@ -136,11 +136,11 @@ combinations = st.fixed_dictionaries(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(combinations, st.booleans(), st.integers(1, 20), st.sampled_from([0, 20_000]))
+@given(combinations, st.booleans(), st.integers(1, 20), st.sampled_from([0, 3, 20_000]))
 def test_filters_together(filled: Store, fields: dict[str, Any], ascending: bool, limit: int, short: int) -> None:
-    """By either way to messages of a time."""
+    """By whichever way."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(message_queries, "SHORT_RANGE", short)
+        patch.setattr(message_ways, "SHORT", short)
         wanted = MessageFilter(**fields, ascending=ascending, limit=limit)
         assert listed(filled, wanted) == expected(filled, wanted)
 
@@ -210,6 +210,26 @@ class TestSearch:
     def test_a_text_is_found_by_itself(self, one: Any, text: str) -> None:
         assert one(text)(text)
 
+    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.text("abcABçéãÜñßªıø 019-\u0301", min_size=1, max_size=30), st.integers(0, 3))
+    def test_words_written_out_find_what_prefixes_find(self, filled: Store, text: str, named: int) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(search_terms, "WORDS_NAMED", named)
+            connection = filled.connection
+            connection.execute("SAVEPOINT tried")
+            connection.execute("UPDATE messages SET text_content = ? WHERE id % 3 = 0", [text])
+            for search in (text, text[:1], text[: len(text) // 2]):
+                plain, written_out = match_expression(search), match_expression(search, connection)
+                found = [
+                    connection.execute(
+                        "SELECT rowid FROM messages_search WHERE messages_search MATCH ?", [each]
+                    ).fetchall()
+                    for each in (plain, written_out)
+                ]
+                assert found[0] == found[1]
+            connection.execute("ROLLBACK TO tried")
+            connection.execute("RELEASE tried")
+
     def test_as_many_words_as_fit(self, one: Any) -> None:
         text = " ".join("abcdefgh"[number % 8] for number in range(128))
         assert one(text)(text)
@@ -252,10 +272,10 @@ class TestPlans:
     def plan(self, store: Store, sql: str, parameters: list[Any]) -> list[str]:
         return [row[3] for row in store.connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
 
-    @pytest.mark.parametrize(("name", "value"), each_filter)
+    @pytest.mark.parametrize(("name", "value"), [each for each in each_filter if each[0] != "search"])
     def test_each_filter_goes_by_an_index_or_in_the_order_of_ids(self, filled: Store, name: str, value: Any) -> None:
         wanted = MessageFilter(**{name: value})
-        plan = self.plan(filled, *page_statement(wanted, within_times=False))
+        plan = self.plan(filled, *page_statement(wanted, None))
         assert not [step for step in plan if "TEMP B-TREE" in step]
         # Nearly all messages are of these kinds: the newest of them are among the newest of all.
         if (name, value) in (("message_type", "text"), ("origin", "api"), ("threshold_ms", 0), ("threshold_ms", 500)):
@@ -263,36 +283,46 @@ class TestPlans:
         elif name not in ("since_ms", "until_ms") and value != ():
             assert any("INDEX" in step or "PRIMARY KEY" in step for step in plan), plan
             assert "SCAN m" not in plan
+        index = shortest_index(filled.connection, wanted)
+        plan = self.plan(filled, *page_statement(wanted, index))
+        assert index == BY_TIME or not [step for step in plan if "TEMP B-TREE" in step]
 
     @pytest.mark.parametrize("ascending", [False, True])
     @pytest.mark.parametrize("other", ["session_keys", "status", "past_id"])
     def test_searches_come_in_order_by_themselves(self, filled: Store, ascending: bool, other: str) -> None:
         wanted = MessageFilter(search="pombo", ascending=ascending, **{other: SINGLE[other]})
-        plan = self.plan(filled, *page_statement(wanted, within_times=False))
+        plan = self.plan(filled, *search_statement(wanted, match_expression("pombo", filled.connection)))
         assert plan[0].startswith("SCAN s VIRTUAL TABLE")
         assert plan[1].startswith("SEARCH m USING INTEGER PRIMARY KEY")
         assert len(plan) == 2
 
     def test_high_latency_goes_by_its_own_index_also_within_a_session(self, filled: Store) -> None:
         for wanted in (MessageFilter(threshold_ms=5000), MessageFilter(threshold_ms=5000, session_keys=(1,))):
-            assert self.plan(filled, *page_statement(wanted, within_times=False)) == [
+            assert self.plan(filled, *page_statement(wanted, None)) == [
                 "SEARCH m USING INDEX messages_slow (offline=?)"
             ]
 
     def test_sessions_are_merged_each_in_its_order(self, filled: Store) -> None:
-        plan = self.plan(filled, *page_statement(MessageFilter(session_keys=(1, 2)), within_times=False))
+        plan = self.plan(filled, *page_statement(MessageFilter(session_keys=(1, 2)), None))
         assert [step for step in plan if "messages_by_session (session_key=?)" in step and "SEARCH" in step] == plan[
             2::2
         ]
 
     def test_a_short_time_is_sorted_and_a_long_one_is_not(self, filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         wanted = MessageFilter(since_ms=START_MS, until_ms=START_MS + 5000)
-        assert is_short(filled.connection, wanted)
-        plan = self.plan(filled, *page_statement(wanted, within_times=True))
+        assert shortest_index(filled.connection, wanted) == BY_TIME
+        plan = self.plan(filled, *page_statement(wanted, BY_TIME))
         assert plan[0] == "SEARCH m USING COVERING INDEX messages_by_time (happened_at>? AND happened_at<?)"
-        monkeypatch.setattr(message_queries, "SHORT_RANGE", 1)
-        assert not is_short(filled.connection, wanted)
-        assert not is_short(filled.connection, MessageFilter())
+        monkeypatch.setattr(message_ways, "SHORT", 1)
+        assert shortest_index(filled.connection, wanted) is None
+        assert shortest_index(filled.connection, MessageFilter()) is None
+
+    def test_a_rare_status_goes_by_its_index_for_many_sessions_too(self, filled: Store) -> None:
+        wanted = MessageFilter(session_keys=(1, 2, 3), status="failed", direction="outbound", since_ms=START_MS)
+        assert shortest_index(filled.connection, wanted) == "messages_by_status"
+        plan = self.plan(filled, *page_statement(wanted, "messages_by_status"))
+        assert plan[0].startswith("SEARCH m USING INDEX messages_by_status (status=?")
+        assert not [step for step in plan if "TEMP B-TREE" in step]
 
     def test_a_queue_is_read_without_its_history(self, filled: Store) -> None:
         statements: list[str] = []
@@ -304,6 +334,39 @@ class TestPlans:
             plan = self.plan(filled, sql, [])
             assert any("messages_queued" in step for step in plan)
             assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+class TestZones:
+    """Ids that messages of a time have, by the thousand."""
+
+    def bounds(self, store: Store, since: int | None, until: int | None) -> tuple[int | None, int | None] | None:
+        wanted = MessageFilter(
+            since_ms=None if since is None else START_MS + since, until_ms=None if until is None else START_MS + until
+        )
+        bounded = within_bounds(store.connection, wanted)
+        return None if bounded is None else (bounded.first_id, bounded.last_id)
+
+    def test_bounds_hold_all_and_little_more(self, store: Store) -> None:
+        key = store.session().key
+        for number in range(5):
+            store.connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'messages'", [1000 * number + 10])
+            store.reopen()
+            at = store.clock.advance(60_000)
+            store.do(receive(at, key, f"x{number}", sent_at_ms=START_MS + 1000 * number))
+        assert self.bounds(store, 2000, None) == (2000, None)
+        assert self.bounds(store, 1001, 3000) == (2000, 2999)
+        assert self.bounds(store, None, 1) == (None, 999)
+        assert self.bounds(store, None, 0) is None
+        assert self.bounds(store, 4001, None) is None
+        store.do(receive(store.clock(), key, "history", origin=Origin.HISTORY, sent_at_ms=START_MS + 10))
+        assert self.bounds(store, None, 1000) == (None, 4999)
+
+    def test_every_message_is_within_its_zone(self, filled: Store) -> None:
+        outside = """
+            SELECT count(*) FROM messages AS m LEFT JOIN message_zones AS z ON z.zone = m.id / 1000
+            WHERE z.zone IS NULL OR m.happened_at NOT BETWEEN z.min_at AND z.max_at
+        """
+        assert filled.rows(outside) == [(0,)]
 
 
 def test_queues_come_in_commit_order_from_behind_an_id(store: Store) -> None:

@@ -136,7 +136,7 @@ class ControlSettings(Section):
 
 
 class HttpSettings(Section):
-    enabled: bool = Field(True, description="Serve metrics and health over HTTP.")
+    enabled: bool = Field(True, description="Serve the API, metrics and health over HTTP.")
     bind: Annotated[str, AfterValidator(check_bind)] = Field(
         "127.0.0.1:8001", description="Address and port; loopback by default."
     )

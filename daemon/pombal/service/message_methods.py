@@ -22,12 +22,12 @@ from pombal.session.seat import Seat
 from pombal.store.contact_queries import chat_of
 from pombal.store.event_log import last_seq
 from pombal.store.message_queries import (
-    MessageFilter,
     count_messages,
     list_messages,
     message_by_id,
     message_by_row,
 )
+from pombal.store.message_ways import MessageFilter
 from pombal.store.session_queries import sessions_by_keys
 
 _Found = tuple[list[MessageRow], dict[int, SessionRow], int, int | None]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pombal.model.message import MessageRow
 from pombal.store import statements
-from pombal.store.message_queries import match_expression
 from pombal.store.rows import unpacked
+from pombal.store.search_terms import match_expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def list_chats(
         conditions.append(
             "coalesce(last_inbound, last_message) IN (SELECT rowid FROM messages_search WHERE messages_search MATCH ?)"
         )
-        parameters.append(f"{{contact_number contact_name}} : ({match_expression(search)})")
+        parameters.append(f"{{contact_number contact_name}} : ({match_expression(search, connection)})")
     page = f"SELECT * FROM chats WHERE {' AND '.join(conditions)} ORDER BY last_message DESC LIMIT ?"
     sql = f"SELECT json_group_array(json_array(chat_id, unread, last_message, last_inbound)) FROM ({page})"
     found = unpacked(connection, sql, [*parameters, limit])

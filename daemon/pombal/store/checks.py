@@ -10,6 +10,7 @@ from pombal.model.message import Direction, MessageStatus, MessageType, Origin
 from pombal.model.session import LinkKind
 from pombal.model.session_state import Reason, SessionStatus
 from pombal.store.rollup_checks import rollups_add_up
+from pombal.store.schema import ZONE_IDS
 
 Check = Callable[[sqlite3.Connection], Iterable[str]]
 
@@ -115,6 +116,17 @@ def chats(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"{count} chats are not listed as their messages say"
 
 
+def zones(connection: sqlite3.Connection) -> Iterator[str]:
+    """A message outside its zone's times is missed by lists of a time."""
+    sql = f"""
+        SELECT count(*) FROM messages AS m LEFT JOIN message_zones AS z ON z.zone = m.id / {ZONE_IDS}
+        WHERE z.zone IS NULL OR m.happened_at NOT BETWEEN z.min_at AND z.max_at
+    """
+    (count,) = connection.execute(sql).fetchone()
+    if count:
+        yield f"{count} messages lie outside the times that their ids are known for"
+
+
 def search_index(connection: sqlite3.Connection) -> Iterator[str]:
     """Hold the full-text index against the texts.
 
@@ -153,5 +165,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("content hashes", content_hashes),
     ("latency rollups", rollups_add_up),
     ("chats", chats),
+    ("times of ids", zones),
     ("full-text index", search_index),
 )

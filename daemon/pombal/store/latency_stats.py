@@ -9,7 +9,7 @@ from pombal.model.latency import PERCENTILES, Measure, percentile
 from pombal.store.rollups import EVERY_SESSION, SPANS_S
 from pombal.store.rows import packed, unpacked
 
-DAY_MS = 86_400_000
+DAY_MS, WEEK_MS = 86_400_000, 604_800_000
 MINUTES_KEPT_MS = 7 * DAY_MS
 
 
@@ -60,7 +60,7 @@ def _ceil(at_ms: int, unit_ms: int) -> int:
 
 
 def cover(since_ms: int, until_ms: int) -> Iterator[tuple[int, int, int]]:
-    """[since, until) as few runs of whole days, hours and minutes: (span in seconds, from, to)."""
+    """[since, until) as few runs of whole weeks, days, hours and minutes: (span in seconds, from, to)."""
     yield from _cover(since_ms, until_ms, sorted(SPANS_S, reverse=True))
 
 
@@ -93,7 +93,10 @@ def latency_stats(
     measures = [measure for measure in Measure if _direction_of(measure) in directions]
     sums = {measure: Sums() for measure in measures}
     buckets: dict[Measure, dict[int, int]] = {measure: defaultdict(int) for measure in measures}
-    for span_s, start, end in cover(since, until):
+    # Nothing has happened yet of what lies ahead, and nothing before the first day: whole weeks say the same.
+    whole_until = until if until_ms < now_ms else _ceil(until, WEEK_MS)
+    whole_since = since if since_ms is not None else _floor(since, WEEK_MS)
+    for span_s, start, end in cover(whole_since, whole_until):
         _add_sums(connection, keys, (span_s, start, end), sums)
         _add_buckets(connection, keys, (span_s, start, end), buckets)
     return LatencyStats(

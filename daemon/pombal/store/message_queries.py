@@ -1,47 +1,39 @@
 """Reading messages: one, a page by filters, a page by search, the queue of a session."""
 
-import re
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pombal.model.message import Direction, MessageRow
+from pombal.store.message_ways import (
+    BY_TIME,
+    SLOW_INDEX_FROM_MS,
+    MessageFilter,
+    id_bounds,
+    shortest_index,
+    time_conditions,
+    within_bounds,
+)
 from pombal.store.rows import MESSAGE_COLUMNS, json_row, message_row, packed, unpacked
+from pombal.store.search_terms import match_expression
 
-SLOW_INDEX_FROM_MS = 1000  # as in the index messages_slow
-SHORT_RANGE = 20_000  # messages that are sorted rather than passed by
 MERGED_SESSIONS = 100
 _MESSAGES = "messages AS m"
 _SEARCH = "messages_search AS s CROSS JOIN messages AS m ON m.id = s.rowid"
-_WORDS = re.compile(r"[^\s\"]+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageFilter:
-    """What a list shall hold; None: no matter. past_id: only what is older (or, ascending, newer) than that id."""
-
-    session_keys: tuple[int, ...] | None = None
-    direction: str | None = None
-    message_type: str | None = None
-    status: str | None = None
-    origin: str | None = None
-    chat_id: str | None = None
-    contact_number: str | None = None
-    since_ms: int | None = None
-    until_ms: int | None = None
-    search: str | None = None
-    threshold_ms: int | None = None
-    ascending: bool = False
-    past_id: int | None = None
-    limit: int = 50
 
 
 def list_messages(connection: sqlite3.Connection, wanted: MessageFilter) -> list[MessageRow]:
     """Newest first by id (oldest first when ascending), at most wanted.limit."""
     if wanted.session_keys == ():  # nobody's messages: the table would be read through to find none
         return []
-    page, parameters = page_statement(wanted, within_times=is_short(connection, wanted))
+    bounded = within_bounds(connection, wanted)
+    if bounded is None:
+        return []
+    if bounded.search is not None:
+        page, parameters = search_statement(bounded, match_expression(bounded.search, connection))
+    else:
+        page, parameters = page_statement(bounded, shortest_index(connection, bounded))
     sql = f"""
         SELECT json_group_array({json_row(MESSAGE_COLUMNS, "m")})
         FROM ({page}) AS page CROSS JOIN messages AS m ON m.id = page.id
@@ -50,61 +42,68 @@ def list_messages(connection: sqlite3.Connection, wanted: MessageFilter) -> list
 
 
 def count_messages(connection: sqlite3.Connection, wanted: MessageFilter) -> int:
-    if wanted.session_keys == ():
+    bounded = None if wanted.session_keys == () else within_bounds(connection, wanted)
+    if bounded is None:
         return 0
-    source = _SEARCH if wanted.search is not None else _MESSAGES
-    conditions, parameters = _conditions(wanted)
+    source, found_by = _MESSAGES, list[str]()
+    if bounded.search is not None:
+        source, found_by = _SEARCH, [match_expression(bounded.search, connection)]
+    conditions, parameters = _conditions(bounded)
+    if found_by:
+        conditions, parameters = f"messages_search MATCH ? AND {conditions}", [*found_by, *parameters]
     (count,) = connection.execute(f"SELECT count(*) FROM {source} WHERE {conditions}", parameters).fetchone()
     return int(count)
 
 
-def is_short(connection: sqlite3.Connection, wanted: MessageFilter) -> bool:
-    """Whether few messages lie within the times asked for: sorting those beats passing by all others."""
-    if wanted.since_ms is None and wanted.until_ms is None:
-        return False
-    conditions, parameters = _conditions(MessageFilter(since_ms=wanted.since_ms, until_ms=wanted.until_ms))
-    sql = f"SELECT count(*) FROM (SELECT 1 FROM {_MESSAGES} INDEXED BY messages_by_time WHERE {conditions} LIMIT ?)"
-    (found,) = connection.execute(sql, [*parameters, SHORT_RANGE + 1]).fetchone()
-    return bool(found <= SHORT_RANGE)
+def search_statement(wanted: MessageFilter, expression: str) -> tuple[str, list[Any]]:
+    """The same for a search: it comes first, and by its own column its hits come in order by themselves."""
+    conditions, parameters = _conditions(wanted)
+    order = "ASC" if wanted.ascending else "DESC"
+    found = f"SELECT s.rowid AS id FROM {_SEARCH} WHERE messages_search MATCH ? AND {conditions}"
+    return f"{found} ORDER BY s.rowid {order} LIMIT ?", [expression, *parameters, wanted.limit]
 
 
-def page_statement(wanted: MessageFilter, *, within_times: bool) -> tuple[str, list[Any]]:
-    """The statement that finds the ids of a page, by a way that follows their order and sorts no history."""
-    if wanted.search is not None:
-        # The search comes first, and by its own column: its hits come in that order by themselves.
-        return _ordered("s.rowid", f"SELECT s.rowid AS id FROM {_SEARCH}", [wanted])
-    if within_times:
-        return _ordered("id", f"SELECT m.id AS id FROM {_MESSAGES} INDEXED BY messages_by_time", [wanted])
+def page_statement(wanted: MessageFilter, index: str | None) -> tuple[str, list[Any]]:
+    """The statement that finds the ids of a page: by a short index, else in an order that sorts no history."""
+    if index is not None:
+        by_time = "" if index == BY_TIME else "+"
+        return _ordered(f"SELECT m.id AS id FROM {_MESSAGES} INDEXED BY {index}", [wanted], by_time)
     keys = wanted.session_keys or ()
+    if not 1 < len(keys) <= MERGED_SESSIONS or _is_narrow(wanted):
+        return _ordered(f"SELECT m.id AS id FROM {_MESSAGES}", [wanted])
     # A few sessions are merged, each in its order; of many, the table's own order is the shorter way.
-    arms = [replace(wanted, session_keys=(key,)) for key in keys] if 1 < len(keys) <= MERGED_SESSIONS else [wanted]
-    return _ordered("id", f"SELECT m.id AS id FROM {_MESSAGES}", arms, by_id="+")
+    arms = [replace(wanted, session_keys=(key,)) for key in keys]
+    return _ordered(f"SELECT m.id AS id FROM {_MESSAGES}", arms)
 
 
-def _ordered(column: str, select: str, arms: Sequence[MessageFilter], by_id: str = "") -> tuple[str, list[Any]]:
+def _is_narrow(wanted: MessageFilter) -> bool:
+    """Whether some other index leaves out far more than that of the sessions would."""
+    is_slow = wanted.threshold_ms is not None and wanted.threshold_ms >= SLOW_INDEX_FROM_MS
+    return is_slow or wanted.chat_id is not None or wanted.contact_number is not None
+
+
+def _ordered(select: str, arms: Sequence[MessageFilter], by_time: str = "+") -> tuple[str, list[Any]]:
     selects, parameters = list[str](), list[Any]()
     for arm in arms:
-        conditions, values = _conditions(arm, by_id)
+        conditions, values = _conditions(arm, "+", by_time)
         selects.append(f"{select} WHERE {conditions}")
         parameters += values
     order = "ASC" if arms[0].ascending else "DESC"
-    return f"{' UNION ALL '.join(selects)} ORDER BY {column} {order} LIMIT ?", [*parameters, arms[0].limit]
+    return f"{' UNION ALL '.join(selects)} ORDER BY id {order} LIMIT ?", [*parameters, arms[0].limit]
 
 
-def _conditions(wanted: MessageFilter, by_id: str = "") -> tuple[str, list[Any]]:
-    """WHERE, with its parameters. by_id: "+" bars the indexes whose findings would have to be sorted by id."""
+def _conditions(wanted: MessageFilter, by_session: str = "", by_time: str = "") -> tuple[str, list[Any]]:
+    """WHERE, with its parameters. "+" bars the index of several sessions, or of time: these would have to be sorted."""
     conditions, parameters = ["true"], list[Any]()
 
     def add(condition: str, *values: Any) -> None:
         conditions.append(condition)
         parameters.extend(values)
 
-    if wanted.search is not None:
-        add("messages_search MATCH ?", match_expression(wanted.search))
     if wanted.session_keys is not None and len(wanted.session_keys) == 1:
         add("m.session_key = ?", wanted.session_keys[0])
     elif wanted.session_keys is not None:
-        add(f"{by_id}m.session_key IN (SELECT value FROM json_each(?))", packed(wanted.session_keys))
+        add(f"{by_session}m.session_key IN (SELECT value FROM json_each(?))", packed(wanted.session_keys))
     for column in ("direction", "message_type", "status", "origin", "chat_id", "contact_number"):
         if (value := getattr(wanted, column)) is not None:
             add(f"m.{column} = ?", value)
@@ -112,24 +111,13 @@ def _conditions(wanted: MessageFilter, by_id: str = "") -> tuple[str, list[Any]]
         add("m.message_type <> 'text'")  # said again so that the partial index applies; likewise below
     if wanted.origin not in (None, "api"):
         add("m.origin <> 'api'")
-    if wanted.since_ms is not None:
-        add(f"{by_id}m.happened_at >= ?", wanted.since_ms)
-    if wanted.until_ms is not None:
-        add(f"{by_id}m.happened_at < ?", wanted.until_ms)
     if wanted.threshold_ms is not None:
         add("m.total_latency_ms >= ? AND m.offline = 0", wanted.threshold_ms)
         if wanted.threshold_ms >= SLOW_INDEX_FROM_MS:
             add(f"m.total_latency_ms >= {SLOW_INDEX_FROM_MS}")
-    if wanted.past_id is not None:
-        row = "s.rowid" if wanted.search is not None else "m.id"
-        add(f"{row} {'>' if wanted.ascending else '<'} ?", wanted.past_id)
-    return " AND ".join(conditions), parameters
-
-
-def match_expression(search: str) -> str:
-    """Words as FTS5 prefixes, all of them, each quoted: nothing of a user's text is ever syntax."""
-    words = [word for word in _WORDS.findall(search.replace("\0", " ")) if any(char.isalnum() for char in word)]
-    return " ".join(f'"{word}"*' for word in words) or '""'
+    times, instants = time_conditions(wanted, by_time)
+    bounds, limits = id_bounds(wanted, "s.rowid" if wanted.search is not None else "m.id")
+    return " AND ".join([*conditions, *times, *bounds]), [*parameters, *instants, *limits]
 
 
 def message_by_row(connection: sqlite3.Connection, row_id: int) -> MessageRow | None:

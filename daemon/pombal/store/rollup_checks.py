@@ -7,7 +7,7 @@ from pombal.model.latency import bucket_of
 from pombal.model.times import iso
 from pombal.store.latency_stats import MINUTES_KEPT_MS
 
-_DAY_MS, _HOUR_MS = 86_400_000, 3_600_000
+_WEEK_MS, _DAY_MS, _HOUR_MS = 604_800_000, 86_400_000, 3_600_000
 _SUMS = "sum(messages), sum(measured), sum(late), sum(sum_ms), max(max_ms)"
 
 # Each message as what it added to the rollups of its day; see rollups.RollupDeltas.
@@ -46,6 +46,11 @@ _BUCKETS_BY_DAY = f"""
     WHERE span_s = 86400 AND {_OF_KEPT} AND count
 """
 _DAYS = "SELECT session_key, starts_at, measure, {columns} FROM {table} WHERE span_s = 86400"
+_WEEKS = "SELECT session_key, starts_at, measure, {columns} FROM {table} WHERE span_s = 604800"
+_WEEKS_FROM_DAYS = (
+    f"SELECT session_key, starts_at - starts_at % {_WEEK_MS}, measure, {{sums}} FROM {{table}} WHERE span_s = 86400 "
+    "GROUP BY {groups}"
+)
 _DAYS_FROM_HOURS = (
     f"SELECT session_key, starts_at - starts_at % {_DAY_MS}, measure, {{sums}} FROM {{table}} WHERE span_s = 3600 "
     "GROUP BY {groups}"
@@ -94,6 +99,7 @@ def rollups_add_up(connection: sqlite3.Connection) -> Iterator[str]:
     yield from _compared(connection, "days and messages", _BY_DAY, _FROM_MESSAGES, _LEARNT)
     yield from _compared(connection, "days and messages", _BUCKETS_BY_DAY, _BUCKETS_FROM_MESSAGES, _LEARNT)
     for table in (_COUNTS, _BUCKETS):
+        yield from _compared(connection, "weeks and days", _WEEKS, _WEEKS_FROM_DAYS, **table)
         yield from _compared(connection, "days and hours", _DAYS, _DAYS_FROM_HOURS, **table)
         yield from _compared(connection, "hours and minutes", _HOURS_BY_MINUTE, _HOURS_FROM_MINUTES, **table)
         yield from _compared(connection, "all sessions and each", _ALL_SESSIONS, _EACH_SESSION, **table)

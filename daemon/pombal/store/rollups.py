@@ -1,8 +1,8 @@
-"""Latency rollups: counts and histograms a minute, an hour and a day, a session and all together.
+"""Latency rollups: counts and histograms a minute, an hour, a day and a week, a session and all together.
 
 A transaction adds up what its messages taught, once a session, minute and measure; SQLite spreads that over the spans
-and to the sum over all sessions (key 0). So a question about any range reads a few days, hours and minutes, however
-many messages there were, and forgetting the minutes of last week loses nothing.
+and to the sum over all sessions (key 0). So a question about any range reads a few weeks, days, hours and minutes,
+however many messages there were, and forgetting the minutes of last week loses nothing.
 """
 
 import sqlite3
@@ -14,14 +14,14 @@ from pombal.model.message import Direction, MessageRow, between_ms
 from pombal.store.rows import packed
 
 MINUTE_MS = 60_000
-SPANS_S = (60, 3600, 86_400)
+SPANS_S = (60, 3600, 86_400, 604_800)
 EVERY_SESSION = 0
 
 # The rows of one JSON text, each once for every span, and once more for all sessions.
 _SPREAD = """
     SELECT scope.column1 * (value->>0) AS session_key, span.column1 AS span_s,
         (value->>1) - (value->>1) % (span.column1 * 1000) AS starts_at, {columns}
-    FROM json_each(?), (VALUES (60), (3600), (86400)) AS span, (VALUES (0), (1)) AS scope
+    FROM json_each(?), (VALUES (60), (3600), (86400), (604800)) AS span, (VALUES (0), (1)) AS scope
     WHERE true GROUP BY 1, 2, 3, {keys}
 """
 _ADD_COUNTS = f"""

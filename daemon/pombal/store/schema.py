@@ -317,5 +317,54 @@ def m0010_media_of_messages(db: Database) -> None:
     )
 
 
+ZONE_IDS = 1000
+
+
+@migrations()
+def m0011_zones(db: Database) -> None:
+    """Reads every message once: seconds for each million."""
+    # Ids grow with time, though not strictly: what was on its way for long, and imported history, stand behind newer
+    # messages. So for each thousand ids: from when to when they are. A list of a time then goes by id, within bounds.
+    db.execute(
+        "CREATE TABLE message_zones (zone INTEGER PRIMARY KEY, min_at INTEGER NOT NULL, max_at INTEGER NOT NULL) STRICT"
+    )
+    db.execute(
+        f"INSERT INTO message_zones SELECT id / {ZONE_IDS}, min(happened_at), max(happened_at) FROM messages GROUP BY 1"
+    )
+    widen = f"""
+        INSERT INTO message_zones VALUES (new.id / {ZONE_IDS}, new.happened_at, new.happened_at)
+        ON CONFLICT DO UPDATE SET min_at = min(min_at, excluded.min_at), max_at = max(max_at, excluded.max_at)
+        WHERE excluded.min_at < min_at OR excluded.max_at > max_at;
+    """
+    # What is moved or deleted leaves its zone wider than need be: that costs a look, and loses nothing.
+    db.execute(f"CREATE TRIGGER zones_insert AFTER INSERT ON messages BEGIN {widen} END")
+    db.execute(f"CREATE TRIGGER zones_move AFTER UPDATE OF happened_at ON messages BEGIN {widen} END")
+
+
+@migrations()
+def m0012_weeks(db: Database) -> None:
+    """Adds up the days that there are: seconds for each thousand sessions and year."""
+    # The statistics of a month, of a few sessions, are put together from weeks: a fifth of the rows.
+    week = "starts_at - starts_at % 604800000"
+    db.execute(
+        f"""
+        INSERT INTO latency_rollups SELECT session_key, 604800, {week}, measure, sum(messages), sum(measured),
+            sum(late), sum(sum_ms), max(max_ms) FROM latency_rollups WHERE span_s = 86400 GROUP BY 1, 3, 4
+        """
+    )
+    db.execute(
+        f"""
+        INSERT INTO latency_histograms SELECT session_key, 604800, {week}, measure, bucket, sum(count)
+        FROM latency_histograms WHERE span_s = 86400 GROUP BY 1, 3, 4, 5
+        """
+    )
+
+
+@migrations()
+def m0013_vocabulary(db: Database) -> None:
+    """A view on the full-text index; see search_terms.py."""
+    db.execute("CREATE VIRTUAL TABLE messages_vocabulary USING fts5vocab (messages_search, instance)")
+
+
 SCHEMA_VERSION = len(migrations._migrations)
 """How many migrations this program knows; a database with one that it does not know is newer than the program."""

@@ -20,7 +20,8 @@ from pombal.model.times import iso
 from pombal.store.django.importing import import_dump
 from pombal.store.django.report import ImportReport
 from pombal.store.django.rows import Origins, session_id
-from pombal.store.message_queries import MessageFilter, list_messages
+from pombal.store.message_queries import list_messages
+from pombal.store.message_ways import MessageFilter
 from pombal.store.offline import check_database
 from pombal.store.writer import Writer
 from tests.store.building import TABLES, Store, dump, queue, receive
