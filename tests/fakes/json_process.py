@@ -26,6 +26,7 @@ class JsonProcess:
     def __init__(self, process: trio.Process) -> None:
         self._process = process
         self._number = 0
+        self._writing = trio.Lock()
         self._answers: dict[int, Event] = {}
         self._news = trio.Event()
         self.events: list[Event] = []
@@ -37,7 +38,8 @@ class JsonProcess:
         number = self._number
         line = json.dumps({"n": number, "do": command, **params}) + "\n"
         assert self._process.stdin is not None
-        await self._process.stdin.send_all(line.encode())
+        async with self._writing:
+            await self._process.stdin.send_all(line.encode())
         with trio.fail_after(within_s):
             while number not in self._answers:
                 await self._next()

@@ -181,13 +181,14 @@ async def connected(socket: Path, session_id: str, *, acknowledges: bool = True)
 class GatewayProcess:
     """``socket`` is there once it serves."""
 
-    def __init__(self, process: trio.Process, socket: Path, log: Path) -> None:
+    def __init__(self, process: trio.Process, socket: Path, log: Path, before: int) -> None:
         self.process = process
         self.socket = socket
         self.log = log
+        self._before = before  # what an earlier process on the same directory has said
 
     def logged(self) -> str:
-        return self.log.read_text()
+        return self.log.read_text()[self._before :]
 
     async def until_ready(self) -> None:
         with trio.fail_after(WAIT_S):
@@ -225,13 +226,15 @@ async def gateway_process(
     directory.mkdir(exist_ok=True)
     socket, log = directory / "g.sock", directory / "log"
     arguments = ["--socket", str(socket), "--state", str(directory / "web"), "--log-format", "json", *options]
+    log.touch()
+    before = len(log.read_text())
     with log.open("ab") as stderr:
         process = await trio.lowlevel.open_process(
             [*(command or POMBAL), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
             env={**os.environ, **(env or {})},
         )  # fmt: skip
     try:
-        yield GatewayProcess(process, socket, log)
+        yield GatewayProcess(process, socket, log, before)
     finally:
         with trio.CancelScope(shield=True):
             if process.poll() is None:

@@ -18,6 +18,7 @@ import trio
 from pombal.gateway import client
 from pombal.gateway.client import Client, ClientFactory, Signal
 from pombal.gateway.gate import Gate
+from pombal.gateway.incoming import unknown_counterpart
 from pombal.gateway.intake import PAIRED, Intake
 from pombal.gateway.spool import Spool
 from pombal.gateway.verdicts import End, Retry, RoundOver, Verdict, verdict_on
@@ -167,10 +168,7 @@ class Life:
     async def run(self) -> None:
         while True:
             await self._wanted.wait()
-            try:
-                await self._live()
-            finally:
-                self.client = None
+            await self._live()
             if self.stage != Stage.ENDED:
                 self.stage = Stage.IDLE
             else:
@@ -372,7 +370,8 @@ class Life:
         """Take no more from the network, let what the client still holds be called back, then end it."""
         if self.stage != Stage.ENDED:
             self.stage = Stage.STARTING
-        intake.is_deaf = True
+        self.client = None  # nobody asks it anything from here on
+        intake.is_deaf, intake.counterpart = True, unknown_counterpart
         async with self._gate.alone():
             await _quietly(made.disconnect)
         with trio.move_on_after(DRAIN_S):

@@ -6,6 +6,7 @@ What is not public in neonize is in ``_listen``: the status of a login has no ev
 import ctypes
 import logging
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ from neonize.utils.log import log as neonize_log
 
 from pombal.gateway import client
 from pombal.gateway.addresses import address_of, server_of
-from pombal.gateway.client import Callbacks, ClientError, FileKind, SentAs, Uploaded
+from pombal.gateway.client import Callbacks, ClientError, FileKind, Refusal, SentAs, Uploaded
 from pombal.gateway.contacts import found_by_spelling
 from pombal.gateway.failures import understood
 from pombal.gateway.fixed_ids import FixedIds
@@ -32,6 +33,8 @@ from pombal.link.base import ContactInfo
 from pombal.model.phone import LID_SERVER
 
 DEVICE_NAME = "Pombal"
+ENTERED_S = 0.05
+"""For calls that have just begun to have found their client in neonize's tables, before it leaves them."""
 _KINDS = {
     FileKind.IMAGE: MediaType.MediaImage,
     FileKind.VIDEO: MediaType.MediaVideo,
@@ -73,6 +76,7 @@ class NeonizeClient:
         self._callbacks = callbacks
         self._fixed_ids = fixed_ids
         self._proxy = ProxySettings(proxy) if proxy else None
+        self._is_stopping = False
         keys.touch(mode=0o600)
         # An id of its own each time: what a stopped client has left in neonize's tables is nobody else's.
         self._client = NewClient(
@@ -116,15 +120,27 @@ class NeonizeClient:
         self._client.disconnect()
 
     def stop(self) -> None:
+        self._is_stopping = True
+        time.sleep(ENTERED_S)
         self._client.stop()
+
+    def _asked(self, question: Callable[[], Any]) -> Any:
+        """Raises ClientError, Refusal. A stopped client is asked nothing: neonize would not find it, and crash."""
+        if self._is_stopping:
+            raise ClientError("the client is being stopped")
+        try:
+            return question()
+        except NeonizeError as error:
+            refusal = understood(str(error))
+            raise (refusal or ClientError(str(error))) from error
 
     def send(self, to: str, message: Any, link_id: str) -> SentAs:
         with self._fixed_ids.next_id(link_id):
-            answer = _asked(lambda: self._client.send_message(_jid(to), message))
+            answer = self._asked(lambda: self._client.send_message(_jid(to), message))
         return SentAs(answer.ID, answer.Timestamp)
 
     def mark_read(self, chat: str, sender: str, link_ids: Sequence[str]) -> None:
-        _asked(
+        self._asked(
             lambda: self._client.mark_read(*link_ids, chat=_jid(chat), sender=_jid(sender), receipt=ReceiptType.READ)
         )
 
@@ -133,7 +149,7 @@ class NeonizeClient:
 
     def _look_up(self, spellings: Sequence[str]) -> dict[str, tuple[str, str | None]]:
         """Those of them that have an account, with its phone number's address and its LID."""
-        answers = _asked(lambda: self._client.is_on_whatsapp(*(f"+{each}" for each in spellings)))
+        answers = self._asked(lambda: self._client.is_on_whatsapp(*(f"+{each}" for each in spellings)))
         found = {}
         for answer in answers:
             address = address_of(answer.JID)
@@ -147,42 +163,37 @@ class NeonizeClient:
         return address, self._lid_of(address)
 
     def _lid_of(self, address: str) -> str | None:
-        with suppress(NeonizeError, ClientError):
-            if (lid := address_of(self._client.get_lid_from_pn(_jid(address)))) is not None:
+        with suppress(ClientError, Refusal):
+            if (lid := self._stored_lid(address)) is not None:
                 return lid
-            self._client.get_user_info(_jid(address))  # which fills in what the line above looks for
-            return address_of(self._client.get_lid_from_pn(_jid(address)))
+            self._asked(lambda: self._client.get_user_info(_jid(address)))  # which stores what is looked for
+            return self._stored_lid(address)
         return None
 
+    def _stored_lid(self, address: str) -> str | None:
+        return address_of(self._asked(lambda: self._client.get_lid_from_pn(_jid(address))))
+
     def counterpart(self, lid: str) -> str | None:
-        with suppress(NeonizeError):
-            return address_of(self._client.get_pn_from_lid(_jid(lid)))
+        with suppress(ClientError, Refusal):
+            return address_of(self._asked(lambda: self._client.get_pn_from_lid(_jid(lid))))
         return None
 
     def pair_code(self, number: str) -> str:
-        code: str = _asked(lambda: self._client.PairPhone(number, True, ClientName.LINUX, ClientType.CHROME))
+        code: str = self._asked(lambda: self._client.PairPhone(number, True, ClientName.LINUX, ClientType.CHROME))
         return code
 
     def logout(self) -> None:
-        _asked(self._client.logout)
+        self._asked(self._client.logout)
 
     def probe(self) -> None:
-        _asked(lambda: self._client.set_passive(False))
+        self._asked(lambda: self._client.set_passive(False))
 
     def upload(self, path: Path, kind: FileKind) -> Uploaded:
-        up = _asked(lambda: self._client.upload(path.read_bytes(), _KINDS[kind]))
+        up = self._asked(lambda: self._client.upload(path.read_bytes(), _KINDS[kind]))
         return Uploaded(up.url, up.DirectPath, up.MediaKey, up.FileSHA256, up.FileEncSHA256, up.FileLength)
 
     def download(self, message: bytes, path: Path) -> None:
-        path.write_bytes(_asked(lambda: self._client.download_any(e2e.Message.FromString(message))))
-
-
-def _asked(question: Callable[[], Any]) -> Any:
-    try:
-        return question()
-    except NeonizeError as error:
-        refusal = understood(str(error))
-        raise (refusal or ClientError(str(error))) from error
+        path.write_bytes(self._asked(lambda: self._client.download_any(e2e.Message.FromString(message))))
 
 
 def _teller(callbacks: Callbacks, signal_of: Callable[[Any], client.Signal]) -> Callable[[Any, Any], None]:

@@ -30,6 +30,7 @@ LOCK_WAIT_S = 6.0
 LOCK_LOOK_S = 0.1
 SWEEP_EVERY_S = 600.0
 STUCK_PROBE_S = 5.0
+PATIENCE_S = 3.0
 
 
 class Taken(Exception):
@@ -98,6 +99,9 @@ class Session:
 
     async def ask(self, question: Callable[[Client], T], *, stages: frozenset[Stage]) -> T:
         """What the client answers. Raises ClientError where it is not in one of these stages, Refusal."""
+        if Stage.READY in stages:
+            with trio.move_on_after(PATIENCE_S):  # for a short drop, which the client mends by itself
+                await self.life.alive()
         client = self.life.client
         if client is None or self.life.stage not in stages:
             raise ClientError("not connected to WhatsApp")
