@@ -289,7 +289,7 @@ async def test_a_session_that_is_to_be_left_alone_is_disconnected_and_keeps_its_
             await line.close(1000)
         async with on.line() as line:
             await line.event(base.Ready)
-        assert len(on.factory.made) == 2
+            await line.until(lambda: len(on.factory.made) == 2)
         assert on.factory.made[0].done == ["disconnect", "stop"]
 
 

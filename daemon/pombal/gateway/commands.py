@@ -52,7 +52,6 @@ async def carry_out(session: Session, command: wire.Command) -> wire.Result:
             return wire.Has(await session.has_file(sha256))
         case wire.MediaTaken(sha256):
             await session.downloads.taken(sha256)
-            session.woken()
         case _:
             raise Refusal("unsupported", f"{type(command).__name__} is no command of this kind")
     return wire.Done()

@@ -49,7 +49,9 @@ class Connection:
         self._at_work = trio.Semaphore(COMMANDS_MAX)
         self._carrying = Carrying(end, session.files, self._say)
         self._told_alive: bool | None = None
-        self._told_files: list[str] = []
+        self._told_version = -1
+        self._acknowledged = 0
+        self._acknowledging = trio.Event()
         self._lost: str | None = None
         self._scope = trio.CancelScope()
         self._closing: tuple[CloseCode, str] | None = None
@@ -61,6 +63,9 @@ class Connection:
                 await self._serve()
         except* ConnectionClosed:
             pass
+        if self._acknowledged:
+            await trio.to_thread.run_sync(self._session.spool.acknowledge, self._acknowledged)
+            await self._session.life.acknowledged()
         if (closed := self._websocket.closed) is not None:
             return int(closed.code)
         if self._closing is not None:
@@ -73,6 +78,7 @@ class Connection:
             nursery.start_soon(self._tell_events)
             nursery.start_soon(self._tell_facts)
             nursery.start_soon(self._take_sends)
+            nursery.start_soon(self._forget)
             await self._read(nursery)
             nursery.cancel_scope.cancel()
 
@@ -115,10 +121,12 @@ class Connection:
         if self._lost is not None:
             detail, self._lost = self._lost, None
             await self._say(self._end.lost(detail))
-        files = await self._session.downloads.waiting()
-        names = [each.sha256 for each in files]
-        if names != self._told_files:
-            self._told_files = names
+        downloads = self._session.downloads
+        if downloads.version != self._told_version:
+            is_first, self._told_version = self._told_version < 0, downloads.version
+            files = await downloads.waiting()
+            if is_first and not files:
+                return
             items = [wire.MediaItem(each.sha256, each.size_bytes, each.mime_type) for each in files]
             await self._say(self._end.media_waiting(items))
 
@@ -148,7 +156,8 @@ class Connection:
     async def _hear(self, heard: Heard | None, nursery: trio.Nursery) -> None:
         match heard:
             case wire.Ack(seq):
-                await self._acknowledged(seq)
+                self._acknowledged = seq
+                self._acknowledging.set()
             case wire.Ping(n):
                 await self._say(self._end.pong(n))
             case Asked(id_, Outgoing() as outgoing):
@@ -162,12 +171,19 @@ class Connection:
             case wire.ChunkAck() | wire.Chunk():
                 self._carrying.hear(heard)
 
-    async def _acknowledged(self, seq: int) -> None:
-        await trio.to_thread.run_sync(self._session.spool.acknowledge, seq)
-        while self._told and self._told[0] <= seq:
-            self._told.popleft()
-        await self._session.life.acknowledged()
-        self._woken.set()
+    async def _forget(self) -> None:
+        """What was acknowledged; all of it at once, where acknowledgements come faster than the disk."""
+        while True:
+            await self._acknowledging.wait()
+            self._acknowledging = trio.Event()
+            seq = self._acknowledged
+            await trio.to_thread.run_sync(self._session.spool.acknowledge, seq)
+            await self._session.life.acknowledged()
+            is_full = len(self._told) >= self._max_unacknowledged
+            while self._told and self._told[0] <= seq:
+                self._told.popleft()
+            if is_full:
+                self._woken.set()
 
     async def _take_sends(self) -> None:
         """In the order in which they came."""

@@ -32,9 +32,16 @@ class Downloads:
         self._max_bytes = max_bytes
         self._ready = ready
         self._woken = trio.Event()
+        self.version = 0
+        """Grows when the list of files that wait for the daemon changes."""
 
     def wake(self) -> None:
+        """There may be something to fetch: a file was noted, or the client is there again."""
         self._woken.set()
+
+    def _changed(self) -> None:
+        self.version += 1
+        self._ready()
 
     async def run(self) -> None:
         pause_s = PAUSE_MIN_S
@@ -65,7 +72,7 @@ class Downloads:
             log.warning("a file could not be fetched", sha256=download.sha256, attempt=attempts, reason=str(error))
             return False
         await trio.to_thread.run_sync(self._spool.downloaded, download.sha256, size_bytes)
-        self._ready()
+        self._changed()
         return True
 
     async def _fetched(self, download: Download) -> int:
@@ -90,3 +97,4 @@ class Downloads:
         """The daemon has it: the row first, or a crash between the two would promise a file that is gone."""
         await trio.to_thread.run_sync(self._spool.forget_download, sha256)
         await trio.to_thread.run_sync(self._files.taken, sha256)
+        self._changed()

@@ -32,11 +32,21 @@ QUOTED_MAX_BYTES = 8_192
 class Intake(Callbacks):
     """For one client. It is deaf once the client is being stopped: what it then says of itself is of its own making."""
 
-    def __init__(self, spool: Spool, post: Callable[[Signal], None], woken: Callable[[], None]) -> None:
-        """post: takes signals to the loop; woken: something was appended. Both may be called from any thread."""
+    def __init__(
+        self,
+        spool: Spool,
+        post: Callable[[Signal], None],
+        woken: Callable[[], None],
+        file_noted: Callable[[], None],
+    ) -> None:
+        """post: takes signals to the loop; woken: something was appended; file_noted: with a file to fetch.
+
+        All may be called from any thread.
+        """
         self._spool = spool
         self._post = post
         self._woken = woken
+        self._file_noted = file_noted
         self._login_s: int | None = None
         self.counterpart: Callable[[str], str | None] = lambda _: None
         self.is_deaf = False
@@ -87,6 +97,8 @@ class Intake(Callbacks):
                 recent = _recent(told.event, event.Message)
             self._spool.append(told.event, download=told.download, recent=recent)
             self._woken()
+            if told.download is not None:
+                self._file_noted()
 
     def _undecryptable(self, event: Any) -> None:
         is_offline = self._is_offline(event)

@@ -70,14 +70,18 @@ class Life:
         gate: Gate,
         *,
         woken: Callable[[], None],
+        files_noted: Callable[[], None],
         lost: Callable[[str], Awaitable[None]],
     ) -> None:
-        """woken: the spool has something new, or the facts changed; lost: the way to WhatsApp is gone for now."""
+        """woken: the spool has something new, or the facts changed; files_noted: there may be files to fetch, and a
+        client for it; lost: the way to WhatsApp is gone for now.
+        """
         self._directory = directory
         self._spool = spool
         self._factory = factory
         self._gate = gate
         self._woken = woken
+        self._files_noted = files_noted
         self._lost = lost
         self._token = trio.lowlevel.current_trio_token()
         self._log = log.bind(session=directory.name)
@@ -240,7 +244,9 @@ class Life:
     async def _one_client(self) -> tuple[bool, Verdict]:
         """(whether it was ready, why it is over). The client has stopped afterwards."""
         send, receive = trio.open_memory_channel[Signal](SIGNALS_MAX)
-        intake = self.intake = Intake(self._spool, self._poster(send), self._wake_from_thread)
+        intake = self.intake = Intake(
+            self._spool, self._poster(send), self._from_thread(self._woken), self._from_thread(self._files_noted)
+        )
         proxy = self._wishes.proxy
         self._restart, self.stage, self._qr_shown = trio.Event(), Stage.STARTING, 0
         self._qr = self._pair_code = None
@@ -278,9 +284,12 @@ class Life:
 
         return post_from_thread
 
-    def _wake_from_thread(self) -> None:
-        with suppress(trio.RunFinishedError):
-            self._token.run_sync_soon(self._woken, idempotent=True)
+    def _from_thread(self, call: Callable[[], None]) -> Callable[[], None]:
+        def called() -> None:
+            with suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(call, idempotent=True)
+
+        return called
 
     async def _begin(self, made: Client, signals: trio.MemoryReceiveChannel[Signal]) -> list[Signal]:
         """Start it, and wait until it is past the steps that no other client may be at in the meantime."""
@@ -357,6 +366,7 @@ class Life:
             await self._append(base.Authenticated(number, number))
             await self._append(base.Ready())
         self._ready.set()
+        self._files_noted()
 
     async def _tell(self, event: LinkEvent) -> None:
         async with self._standing:

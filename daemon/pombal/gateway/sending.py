@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 import trio
@@ -96,7 +96,7 @@ class Sending:
         del self._chats[chat_id]
 
     async def _carry_out(self, outgoing: Outgoing) -> None:
-        known = await trio.to_thread.run_sync(self._spool.recent, outgoing.link_id)
+        known, referred = await trio.to_thread.run_sync(self._looked_up, outgoing)
         if known is not None and known.sent_s is not None:
             await self._tell(base.Sent(outgoing.link_id, known.sent_s))  # before a crash, unknown to who sends it again
             return
@@ -106,7 +106,7 @@ class Sending:
             if (client := self._life.client) is None or not self._life.is_alive:
                 return  # the daemon hands it over again when the session is ready
             try:
-                await self._try(client, outgoing)
+                await self._try(client, outgoing, referred)
             except Refusal as refusal:
                 await self._refused(outgoing, refusal)
             except ClientError as error:
@@ -122,9 +122,8 @@ class Sending:
         """Whether it may have gone, or may go another time: then nobody says that it failed."""
         return not self._life.is_alive or is_passing(str(error))
 
-    async def _try(self, client: Client, outgoing: Outgoing) -> None:
+    async def _try(self, client: Client, outgoing: Outgoing, referred: Referred | None) -> None:
         uploaded = await self._uploaded(client, outgoing)
-        referred = await self._referred(outgoing)
         own = f"{self._life.number}@{USER_SERVER}"
         now_ms = time.time_ns() // 1_000_000
         try:
@@ -134,11 +133,16 @@ class Sending:
         except (ValueError, KeyError, TypeError) as error:
             raise Refusal("refused", f"the message cannot be built: {error}") from error
         async with self._turn:
-            answer = await self._call(lambda: client.send(outgoing.chat_id, message, outgoing.link_id))
+            await self._call(lambda: self._sent(client, outgoing, message))
+        self._woken()
+
+    def _sent(self, client: Client, outgoing: Outgoing, message: Any) -> None:
+        """In a thread: WhatsApp's answer is on disk before anything else happens."""
+        answer = client.send(outgoing.chat_id, message, outgoing.link_id)
         if answer.link_id != outgoing.link_id:
-            await trio.to_thread.run_sync(self._spool.alias, answer.link_id, outgoing.link_id)
+            self._spool.alias(answer.link_id, outgoing.link_id)
         recent = Recent(outgoing.link_id, "", True, quotable(message), answer.timestamp_s)
-        await self._tell(base.Sent(outgoing.link_id, answer.timestamp_s), recent)
+        self._spool.append(base.Sent(outgoing.link_id, answer.timestamp_s), recent=recent, waits=False)
 
     async def _refused(self, outgoing: Outgoing, refusal: Refusal) -> None:
         await self._tell(base.Failed(outgoing.link_id, refusal.kind, refusal.detail))
@@ -146,16 +150,16 @@ class Sending:
             until_ms = time.time_ns() // 1_000_000 + RESTRICTED_S * 1000
             await self._tell(base.Restricted(until_ms, refusal.detail))
 
-    async def _referred(self, outgoing: Outgoing) -> Referred | None:
-        link_id = referred_id(outgoing)
+    def _looked_up(self, outgoing: Outgoing) -> tuple[Recent | None, Referred | None]:
+        """In a thread: (the message, if it was sent before; what it refers to)."""
+        known, link_id = self._spool.recent(outgoing.link_id), referred_id(outgoing)
         if link_id is None:
-            return None
-        whatsapp_id = await trio.to_thread.run_sync(self._spool.whatsapp_id_of, link_id)
-        recent = await trio.to_thread.run_sync(self._spool.recent, link_id)
+            return known, None
+        whatsapp_id, recent = self._spool.whatsapp_id_of(link_id), self._spool.recent(link_id)
         if recent is None:  # too long ago to be known here: in a chat of two it was the other, in most cases
             author = "" if outgoing.chat_id.endswith(GROUP_SERVER) else outgoing.chat_id
-            return Referred(whatsapp_id, author, False)
-        return Referred(whatsapp_id, recent.author, recent.is_ours, recent.message)
+            return known, Referred(whatsapp_id, author, False)
+        return known, Referred(whatsapp_id, recent.author, recent.is_ours, recent.message)
 
     # Files
 
@@ -187,8 +191,8 @@ class Sending:
         async with self._gate.call():
             return await trio.to_thread.run_sync(question, abandon_on_cancel=abandons)
 
-    async def _tell(self, event: LinkEvent, recent: Recent | None = None) -> None:
-        await trio.to_thread.run_sync(lambda: self._spool.append(event, recent=recent, waits=False))
+    async def _tell(self, event: LinkEvent) -> None:
+        await trio.to_thread.run_sync(lambda: self._spool.append(event, waits=False))
         self._woken()
 
 

@@ -54,7 +54,9 @@ class Session:
         self.spool = spool
         self.files = Files(directory)
         self._gate = gate
-        self.life = Life(directory, spool, factory, gate, woken=self.woken, lost=self._lost)
+        self.life = Life(
+            directory, spool, factory, gate, woken=self.woken, files_noted=self._files_noted, lost=self._lost
+        )
         self.sending = Sending(self.life, spool, self.files, factory, gate, self.woken)
         self.downloads = Downloads(
             self.life, spool, self.files, gate, max_bytes=options.media_max_bytes, ready=self.woken
@@ -89,9 +91,11 @@ class Session:
         )
 
     def woken(self) -> None:
-        self.downloads.wake()
         if self.listener is not None:
             self.listener.wake()
+
+    def _files_noted(self) -> None:
+        self.downloads.wake()
 
     async def _lost(self, detail: str) -> None:
         if self.listener is not None:
