@@ -50,7 +50,8 @@ class Connection:
         self._carrying = Carrying(end, session.files, self._say)
         self._told_alive: bool | None = None
         self._told_version = -1
-        self._acknowledged = 0
+        self._acknowledged = self._forgotten = 0
+        self._has_forgotten = trio.Event()
         self._acknowledging = trio.Event()
         self._lost: str | None = None
         self._scope = trio.CancelScope()
@@ -159,7 +160,7 @@ class Connection:
                 self._acknowledged = seq
                 self._acknowledging.set()
             case wire.Ping(n):
-                await self._say(self._end.pong(n))
+                nursery.start_soon(self._pong, n)
             case Asked(id_, Outgoing() as outgoing):
                 await self._sends.send((id_, outgoing))
             case Asked():
@@ -179,11 +180,20 @@ class Connection:
             seq = self._acknowledged
             await trio.to_thread.run_sync(self._session.spool.acknowledge, seq)
             await self._session.life.acknowledged()
+            self._forgotten = seq
+            self._has_forgotten.set()
+            self._has_forgotten = trio.Event()
             is_full = len(self._told) >= self._max_unacknowledged
             while self._told and self._told[0] <= seq:
                 self._told.popleft()
             if is_full:
                 self._woken.set()
+
+    async def _pong(self, n: int) -> None:
+        """Once what was said before it has been worked off: whoever has it, knows where they stand."""
+        while self._forgotten < self._acknowledged:
+            await self._has_forgotten.wait()
+        await self._say(self._end.pong(n))
 
     async def _take_sends(self) -> None:
         """In the order in which they came."""
