@@ -141,6 +141,11 @@ def test_it_is_found_while_it_is_typed(visitor: Visitor, daemon: LiveDaemon) -> 
     assert is_same(page)
     daemon.inject("loja", "mais açaí, por favor")
     expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_label("Session").fill("nobody")
+    expect(page.get_by_role("alert")).to_contain_text("there is no session")
+    page.get_by_label("Session").fill("loja")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    visitor.troubles = [each for each in visitor.troubles if "status of 404" not in each]
 
 
 def test_what_was_slow_is_among_high_latency(visitor: Visitor, daemon: LiveDaemon) -> None:

@@ -1,6 +1,6 @@
 // The live parts of the page: each is fetched anew from where the page came from, as soon as something that it shows
 // has changed, and not more often than it can be read.
-import { mergePart, remember } from "./merge.js";
+import { mergePart, parse, remember } from "./merge.js";
 
 const DEFAULT_PAUSE_MS = 500;
 const ALSO_MAX = 50;
@@ -68,9 +68,10 @@ export class Part {
     try {
       const response = await fetch(address, { signal: this.request.signal, cache: "no-store" });
       if (response.status === 401) { location.assign("/sign-in"); return; }
-      if (!response.ok) return;
       const html = await response.text();
-      this.put(html);
+      if (response.ok) this.put(html);
+      else if (response.status < 500) this.fail(html);
+      // what the daemon cannot do just now it can do later: the page stays as it is
     } catch (error) {
       if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
       // no connection: the socket says so, and everything is fetched once it is back
@@ -87,6 +88,12 @@ export class Part {
     list?.removeAttribute("data-list");
     await this.load(address);
     list?.setAttribute("data-list", "");
+  }
+
+  // There is nothing to show any longer, or a filter asks for what is not there: the page says so in its place.
+  fail(html) {
+    const problem = parse(html).querySelector(".problem-page");
+    if (problem) this.element.replaceChildren(problem);
   }
 
   put(html) {
