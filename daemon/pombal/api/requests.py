@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from pombal.model import params as p
-from pombal.model.content import MediaReference
+from pombal.model.content import MediaReference, MimeType
 from pombal.model.params_base import Label, Params, PhoneNumber, SessionRef, decode_base64
 from pombal.model.params_messages import MessageId
 from pombal.model.session import LinkKind
@@ -55,7 +55,7 @@ class InlineMedia(Params):
         Field(min_length=1, max_length=BASE64_MAX_BYTES),
         WithJsonSchema({"type": "string", "contentEncoding": "base64", "minLength": 4}),
     ] = Field(description="At most 8 MiB before base64; a larger file goes as multipart/form-data.")
-    mime_type: str = Field(max_length=255, examples=["image/jpeg"])
+    mime_type: MimeType = Field(examples=["image/jpeg"])
     file_name: str | None = Field(None, max_length=255)
 
 

@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import json
 import os
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -217,8 +219,17 @@ class TestFiles:
         head = await talk.head(path, headers={"Range": "bytes=0-1"})
         assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(PDF)))
 
-    async def test_what_claims_to_be_no_type_is_a_stream_of_bytes(self, talk: Http) -> None:
-        number = await self._document(talk, mime_type="text/html\r\nX-Evil: 1")
+    async def test_what_claims_to_be_no_type_is_refused(self, talk: Http) -> None:
+        media = {"base64": base64.b64encode(PDF).decode(), "mime_type": "text/html\r\nX-Evil: 1"}
+        await talk.refused("POST", "/send/", 422, "invalid", json={"to": TO, "type": "document", "media": media})
+
+    async def test_of_what_a_stranger_sent_under_no_type_a_stream_of_bytes(self, dx: Platform, talk: Http) -> None:
+        number = await self._document(talk)
+        content = json.dumps({"media": {"sha256": hashlib.sha256(PDF).hexdigest(), "size_bytes": len(PDF),
+                                        "mime_type": "text/html\r\nX-Evil: 1", "file_name": None}})  # fmt: skip
+        with sqlite3.connect(dx.world.deps.database) as database:
+            database.execute("UPDATE messages SET content = ? WHERE id = ?", (content, number))
+        database.close()
         answer = await talk.get(f"{BASE}/messages/{number}/media/")
         assert answer.headers["content-type"] == "application/octet-stream"
         assert "x-evil" not in answer.headers
