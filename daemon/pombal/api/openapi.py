@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from pombal import __version__
 from pombal.api.documented import SCHEMAS
+from pombal.api.examples import EXAMPLES
 from pombal.api.requests import MarkReadBody, PairCodeBody, SendBody, SessionBody, StartBody
 from pombal.model import results as r
 from pombal.model.errors import Kind
@@ -43,6 +44,8 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     components = document.setdefault("components", {})
     schemas = {**_schemas("validation", BODIES), **_schemas("serialization", RESULTS), **_by_hand()}
     components["schemas"] = components.get("schemas", {}) | schemas
+    for name, example in EXAMPLES.items():
+        components["schemas"][name]["examples"] = [example]
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
     components["securitySchemes"] = {

@@ -19,6 +19,7 @@ from pombal.model.params_base import (
     TimeText,
     refusing,
 )
+from pombal.model.text import TEXT_MAX_CHARACTERS
 
 ChatId = Annotated[str, Field(max_length=128)]
 SearchText = Annotated[str, Field(max_length=256)]
@@ -39,7 +40,11 @@ class SendParams(Params):
         examples=["5511999999999"],
     )
     type: MessageType = Field(MessageType.TEXT, strict=False)
-    text: str | None = Field(None, description="The text, or the caption of media; at most 65,536 characters.")
+    text: str | None = Field(
+        None,
+        description="The text, or the caption of media; at most 65,536 characters.",
+        json_schema_extra={"maxLength": TEXT_MAX_CHARACTERS},
+    )
     media: MediaReference | None = Field(None, description="A file put before with media.put.")
     location: Location | None = None
     contact: ContactCard | None = None
