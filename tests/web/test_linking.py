@@ -1,12 +1,11 @@
 """From nothing to ready, and back there after whatever ends."""
 
 import signal
-from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from pombal.control.client import Client
-from tests.daemon.harness import Settings
 from tests.fakes.whatsapp_driver import FakeWhatsApp
 from tests.web.world import (
     ANA,
@@ -17,6 +16,7 @@ from tests.web.world import (
     received,
     until_message,
     until_status,
+    until_true,
 )
 
 pytestmark = pytest.mark.system("libmagic.so.1")
@@ -48,15 +48,34 @@ async def test_by_qr_to_ready_and_a_message_each_way_with_all_its_times(world: W
         await daemon.stop()
 
 
-async def test_by_a_code_typed_on_the_phone(world: World, fake: FakeWhatsApp) -> None:
+async def test_by_a_code_through_its_own_proxy_then_unlinked_and_linked_anew(world: World, fake: FakeWhatsApp) -> None:
+    """The session's own setting wins over the daemon's, which leads nowhere; logout and delete leave no keys behind."""
+    world.home.configure(world.settings({"web": {"proxy": "http://127.0.0.1:9"}}))
+    await fake.do("person", user=ANA)
     async with world.daemon() as daemon, daemon.client() as client:
-        await client.session_create("vendas")
+        proxy = fake.listening["proxy"].replace("http://", "socks5://")
+        session = await client.session_create("vendas", settings={"proxy": proxy})
         await until_status(client, "vendas", "qrcode")
         code = (await client.session_pair_code("vendas", ME)).code
         await fake.do("enter_code", user=ME, code=code)
         await until_status(client, "vendas", "ready")
         await world.round_trip(client)
+        keys = world.home.state / "web" / session.id
+        assert keys.stat().st_mode & 0o777 == 0o700
+        await client.session_logout("vendas")
+        await fake.until("unlinked", user=ME)
+        await until_status(client, "vendas", "disconnected", reason="stopped")
+        seq = await last_seq(client)
+        await client.session_start("vendas")
+        await world.scan(client, "vendas", ME, after=seq)
+        await client.session_delete("vendas")
+        await until_true(lambda: _is_gone(fake, keys))
         await daemon.stop()
+
+
+async def _is_gone(fake: FakeWhatsApp, keys: Path) -> bool:
+    linked = (await fake.do("status"))["people"][ME]
+    return linked == [] and not keys.exists()
 
 
 async def test_it_comes_back_without_a_new_scan(world: World, fake: FakeWhatsApp) -> None:
@@ -93,32 +112,3 @@ async def test_it_comes_back_without_a_new_scan(world: World, fake: FakeWhatsApp
 async def _back(client: Client, seq: int) -> None:
     seen = await until_status(client, "vendas", "ready", after=seq)
     assert "qrcode" not in [event["data"]["status"] for event in seen]
-
-
-async def test_a_session_that_logs_out_is_unlinked_and_links_anew(world: World, fake: FakeWhatsApp) -> None:
-    async with world.daemon() as daemon, daemon.client() as client:
-        await world.link(client)
-        session = await client.session_get("vendas")
-        keys = world.home.state / "web" / session.id
-        assert keys.stat().st_mode & 0o777 == 0o700
-        await client.session_logout("vendas")
-        await fake.until("unlinked", user=ME)
-        await until_status(client, "vendas", "disconnected", reason="stopped")
-        seq = await last_seq(client)
-        await client.session_start("vendas")
-        await world.scan(client, "vendas", ME, after=seq)
-        await client.session_delete("vendas")
-        assert (await fake.do("status"))["people"][ME] == []
-        await daemon.stop()
-    assert not keys.exists()
-
-
-async def test_nobody_scans(world_with: Callable[[Settings], World], fake: FakeWhatsApp) -> None:
-    """The codes run out, the session says so once, and waits."""
-    await fake.do("linking", refs=1)  # one code, which WhatsApp's client shows for 20 s
-    world = world_with({"web": {"qr_rounds": 1}})
-    async with world.daemon() as daemon, daemon.client() as client:
-        await client.session_create("vendas")
-        seen = await until_status(client, "vendas", "disconnected", reason="pairing_timeout")
-        assert [event["data"]["status"] for event in seen].count("qrcode") == 1
-        await daemon.stop()

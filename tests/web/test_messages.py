@@ -19,6 +19,7 @@ from tests.web.world import (
     received,
     until_message,
     until_received,
+    until_true,
 )
 
 pytestmark = pytest.mark.system("libmagic.so.1")
@@ -122,7 +123,9 @@ async def _goes_out(client: Client, fake: FakeWhatsApp, kind: str, params: dict[
     return content
 
 
-async def test_groups(world: World, fake: FakeWhatsApp) -> None:
+async def test_groups_and_people(world: World, fake: FakeWhatsApp) -> None:
+    """Groups; then: the ninth digit, LID and number are one contact; a number without WhatsApp fails its message."""
+    await fake.do("person", user=OLD_NUMBER)
     group = (await fake.do("group", subject="Equipe", participants=[ME, ANA, BIA]))["id"]
     async with world.daemon() as daemon, daemon.client() as client:
         await world.link(client)
@@ -135,6 +138,7 @@ async def test_groups(world: World, fake: FakeWhatsApp) -> None:
         await until_message(client, sent.message_id, "delivered")
         entry = (await fake.do("book", account=ME))["outbound"][0]
         assert (entry["opened"], entry["chat"]) == (2, group)
+        await _people(client, fake)
         await daemon.stop()
 
 
@@ -148,6 +152,8 @@ async def test_what_the_phone_wrote_what_cannot_be_read_and_what_is_old(world: W
         assert (message.origin, message.direction, message.contact_number) == ("device", "outbound", ANA)
         broken = (await fake.do("inbound", account=ME, sender=ANA, text="nunca", broken=True, heal=False))["ids"][0]
         assert (await received(client, broken)).message_type == "unknown"
+        healed = (await fake.do("inbound", account=ME, sender=ANA, text="enfim", broken=True))["ids"][0]
+        await until_true(lambda: _says(client, healed, "enfim"))
         old = [{"id": "OLD1", "text": "antes", "t": 1_700_000_000}, {"id": "OLD2", "text": "eu", "from_me": True}]
         await fake.do("history", account=ME, conversations=[{"with": BIA, "messages": old}])
         await until_received(client, {"OLD1", "OLD2"})
@@ -160,41 +166,29 @@ async def test_what_the_phone_wrote_what_cannot_be_read_and_what_is_old(world: W
         await daemon.stop()
 
 
-async def test_what_could_not_be_read_at_first_is_filled_in(world: World, fake: FakeWhatsApp) -> None:
-    async with world.daemon() as daemon, daemon.client() as client:
-        await world.link(client)
-        await fake.do("inbound", account=ME, sender=ANA, text="primeira")
-        healed = (await fake.do("inbound", account=ME, sender=ANA, text="enfim", broken=True))["ids"][0]
-        after = (await fake.do("inbound", account=ME, sender=ANA, text="depois"))["ids"][0]
-        await until_received(client, {healed, after})
-        await fake.do("wait", account=ME, acknowledged=3)
-        page = await client.message_list(session="vendas", direction="inbound")
-        assert len([each for each in page.results if each.link_id == healed]) == 1
-        await daemon.stop()
+async def _people(client: Client, fake: FakeWhatsApp) -> None:
+    checked = await client.contact_check("vendas", [NEW_NUMBER, OLD_NUMBER, NOBODY])
+    assert [each.exists for each in checked.results] == [True, True, False]
+    assert checked.results[0].canonical_id == checked.results[1].canonical_id
+    sent = [await client.message_send("vendas", each, text="oi") for each in (NEW_NUMBER, OLD_NUMBER)]
+    for each in sent:
+        await until_message(client, each.message_id, "delivered")
+    by = [
+        (await fake.do("inbound", account=ME, sender=OLD_NUMBER, text="olá", addressing=mode))["ids"][0]
+        for mode in ("pn", "lid")
+    ]
+    came = [await received(client, each) for each in by]
+    went = [await client.message_get("vendas", each.message_id) for each in sent]
+    assert len({each.chat_id for each in [*came, *went]}) == 1
+    assert {each.contact_number for each in [*came, *went]} == {NEW_NUMBER}
+    assert len({each.contact_lid for each in came}) == 1
+    nobody = await client.message_send("vendas", NOBODY, text="alguém?")
+    failed = await until_message(client, nobody.message_id, "failed")
+    assert failed.error is not None
+    assert failed.error.kind == "not_on_whatsapp"
 
 
-async def test_people(world: World, fake: FakeWhatsApp) -> None:
-    """The ninth digit, LID and number are one contact; a number that is not on WhatsApp fails its message."""
-    await fake.do("person", user=OLD_NUMBER)
-    async with world.daemon() as daemon, daemon.client() as client:
-        await world.link(client)
-        checked = await client.contact_check("vendas", [NEW_NUMBER, OLD_NUMBER, NOBODY])
-        assert [each.exists for each in checked.results] == [True, True, False]
-        assert checked.results[0].canonical_id == checked.results[1].canonical_id
-        sent = [await client.message_send("vendas", each, text="oi") for each in (NEW_NUMBER, OLD_NUMBER)]
-        for each in sent:
-            await until_message(client, each.message_id, "delivered")
-        by = [
-            (await fake.do("inbound", account=ME, sender=OLD_NUMBER, text="olá", addressing=mode))["ids"][0]
-            for mode in ("pn", "lid")
-        ]
-        came = [await received(client, each) for each in by]
-        went = [await client.message_get("vendas", each.message_id) for each in sent]
-        assert len({each.chat_id for each in [*came, *went]}) == 1
-        assert {each.contact_number for each in [*came, *went]} == {NEW_NUMBER}
-        assert len({each.contact_lid for each in came}) == 1
-        nobody = await client.message_send("vendas", NOBODY, text="alguém?")
-        failed = await until_message(client, nobody.message_id, "failed")
-        assert failed.error is not None
-        assert failed.error.kind == "not_on_whatsapp"
-        await daemon.stop()
+async def _says(client: Client, link_id: str, text: str) -> bool:
+    """Whether it was filled in: one message, with its text."""
+    page = await client.message_list(session="vendas", direction="inbound")
+    return [message.text_content for message in page.results if message.link_id == link_id] == [text]

@@ -100,13 +100,3 @@ async def test_a_message_without_the_servers_answer_is_overdue_and_goes_again(wo
         book = (await fake.do("book", account=ME))["outbound"]
         assert {entry["id"] for entry in book} == {sent.link_id}
         await daemon.stop()
-
-
-async def test_a_session_with_its_own_proxy_by_socks(world: World, fake: FakeWhatsApp) -> None:
-    world.home.configure(world.settings({"web": {"proxy": "http://127.0.0.1:9"}}))  # where nobody listens
-    await fake.do("person", user=ANA)
-    async with world.daemon() as daemon, daemon.client() as client:
-        proxy = fake.listening["proxy"].replace("http://", "socks5://")
-        await world.link(client, settings={"proxy": proxy})
-        await world.round_trip(client)
-        await daemon.stop()

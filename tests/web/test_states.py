@@ -9,7 +9,7 @@ import pytest
 
 from pombal.control.client import Client
 from tests.fakes.whatsapp_driver import FakeWhatsApp
-from tests.web.world import ANA, World, account, events_until, last_seq, until_message, until_status
+from tests.web.world import ANA, World, account, last_seq, until_message, until_status
 
 pytestmark = pytest.mark.system("libmagic.so.1")
 
@@ -48,23 +48,41 @@ CASES = [
 
 
 async def test_each_end_is_shown_once_and_left_alone(world: World, fake: FakeWhatsApp) -> None:
-    """All of them side by side; while they rest, one session without a fault goes on."""
-    world.home.configure(world.settings({"web": {"sessions_per_process": 10}}))
+    """All of them side by side: while nobody scans the one code of one session (20 s), the others end and rest."""
+    world.home.configure(world.settings({"web": {"sessions_per_process": 20, "qr_rounds": 1}}))
     await fake.do("person", user=ANA)
     async with world.daemon() as daemon, daemon.client() as client:
-        await world.link(client, "unharmed", account(99))
+        await fake.do("linking", refs=1)
+        await client.session_create("nobody")
+        await until_status(client, "nobody", "qrcode")
+        await fake.do("linking", refs=6)
         for number, case in enumerate(CASES):
             await world.link(client, case.name, account(number))
         seq = await last_seq(client)
         for number, case in enumerate(CASES):
             await _ends(client, fake, case, account(number), seq)
         ended_at = len(fake.events)
-        for _ in range(20):
-            await world.round_trip(client, "unharmed", account(99))
+        await _ends_before_it_is_linked(client, fake)
+        await until_status(client, "nobody", "disconnected", reason="pairing_timeout")
         for number, case in enumerate(CASES):
-            await _was_told_once(client, case, seq)
+            assert await _reasons(client, case.name, seq) in ([case.reason], [None, case.reason])
             assert [each for each in fake.events[ended_at:] if each.get("user") == account(number)] == []
+        assert (await _reasons(client, "nobody", 0)).count("pairing_timeout") == 1
         await daemon.stop()
+
+
+async def _ends_before_it_is_linked(client: Client, fake: FakeWhatsApp) -> None:
+    """An account that wants a passkey; a client that WhatsApp no longer takes."""
+    await fake.do("passkey", user=account(50))
+    await client.session_create("passkey")
+    await until_status(client, "passkey", "qrcode")
+    await fake.do("scan", qr=(await client.session_qr("passkey")).code, user=account(50))
+    await until_status(client, "passkey", "error", reason="passkey_required")
+    await fake.do("linking", failure={"reason": 405})
+    await client.session_create("old")
+    await until_status(client, "old", "error", reason="client_outdated")
+    for name, reason in (("passkey", "passkey_required"), ("old", "client_outdated")):
+        assert (await _reasons(client, name, 0)).count(reason) == 1
 
 
 async def _ends(client: Client, fake: FakeWhatsApp, case: Case, user: str, seq: int) -> None:
@@ -79,24 +97,10 @@ async def _ends(client: Client, fake: FakeWhatsApp, case: Case, user: str, seq: 
     assert (shown["status_until"] is not None) == ("expire" in case.params.get("failure", {}))
 
 
-async def _was_told_once(client: Client, case: Case, seq: int) -> None:
-    now = await last_seq(client)
-    page = await client.events_list(after=seq, sessions=[case.name], types=["session.status"], limit=1000)
-    reasons = [event["data"]["status_reason"] for event in page.results]
-    assert reasons.count(case.reason) == 1, reasons
-    assert len(reasons) <= 4, reasons
-    assert now >= seq
-
-
-async def test_a_passkey_is_asked_for(world: World, fake: FakeWhatsApp) -> None:
-    user = account(1)
-    await fake.do("passkey", user=user)
-    async with world.daemon() as daemon, daemon.client() as client:
-        await client.session_create("vendas")
-        await until_status(client, "vendas", "qrcode")
-        await fake.do("scan", qr=(await client.session_qr("vendas")).code, user=user)
-        await until_status(client, "vendas", "error", reason="passkey_required")
-        await daemon.stop()
+async def _reasons(client: Client, name: str, seq: int) -> list[str | None]:
+    """Why, at each event that told the session's status past ``seq``."""
+    page = await client.events_list(after=seq, sessions=[name], types=["session.status"], limit=1000)
+    return [event["data"]["status_reason"] for event in page.results]
 
 
 async def test_cold_contacts_are_restricted_and_the_rest_waits(world: World, fake: FakeWhatsApp) -> None:
@@ -114,15 +118,4 @@ async def test_cold_contacts_are_restricted_and_the_rest_waits(world: World, fak
         assert waiting.status == "queued"
         book = (await fake.do("book", account=account(1)))["outbound"]
         assert [(entry["stanzas"], entry["refused"]) for entry in book] == [(1, [463])]
-        await daemon.stop()
-
-
-async def test_a_client_that_is_outdated_is_told_so_before_it_is_linked(world: World, fake: FakeWhatsApp) -> None:
-    await fake.do("linking", failure={"reason": 405})
-    async with world.daemon() as daemon, daemon.client() as client:
-        await client.session_create("vendas")
-        await events_until(
-            client, lambda event: event["data"]["status_reason"] == "client_outdated", sessions=["vendas"],
-            types=["session.status"],
-        )  # fmt: skip
         await daemon.stop()
