@@ -19,7 +19,7 @@ from tests.fakes.whatsapp_driver import FakeWhatsApp
 # Generous, for a machine that does much else; nothing here is measured by it.
 WAIT_S = 120.0
 POLL_S = 0.05
-LAST_WORDS_CHARACTERS = 10_000
+LAST_WORDS_CHARACTERS, LAST_EVENTS = 10_000, 20
 ME, ANA, BIA = "5511999990001", "5511988880002", "5521977770003"
 Event = dict[str, Any]
 
@@ -47,12 +47,13 @@ class World:
 
     @asynccontextmanager
     async def daemon(self) -> AsyncIterator[Running]:
-        """A life of the daemon; its last words, gateways' included, are shown where the test fails in it."""
+        """A life of the daemon; its last words, and the fake's, are shown where the test fails in it."""
         async with self.home.daemon(env={"SSL_CERT_FILE": self.fake.listening["ca_file"]}) as running:
             try:
                 yield running
             except Exception:
                 print(running.output[-LAST_WORDS_CHARACTERS:])
+                print(await self.fake.do("status"), *self.fake.events[-LAST_EVENTS:], sep="\n")
                 raise
 
     async def link(self, client: Client, name: str = "vendas", user: str = ME, **params: Any) -> None:

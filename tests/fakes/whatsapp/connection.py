@@ -119,6 +119,7 @@ class Connection:
         cursor, offline_until = queue.first - 1, queue.last
         await login.announce_offline(self, queue)
         while companion.connection is self:
+            queue.grown.clear()  # before the look: what comes from here on is heard
             while cursor < queue.last and companion.connection is self:
                 cursor += 1
                 if waiting := queue.pending.get(cursor):
@@ -126,7 +127,7 @@ class Connection:
             if offline_until >= 0:
                 await login.offline_done(self)
                 offline_until = -1
-            queue.grown.clear()
+                continue
             await queue.grown.wait()
 
     async def _write_waiting(self, stanza: Node, *, is_offline: bool) -> None:

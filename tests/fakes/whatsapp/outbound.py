@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.fakes.whatsapp.connection import Connection
     from tests.fakes.whatsapp.network import Network
 
+RETRIES_MAX = 4
+
 # (whose phone, what for it)
 Parts = list[tuple[str, Node]]
 
@@ -76,7 +78,11 @@ async def _open(
     try:
         opened = await _decrypt(person, companion, stanza, encrypted)
     except Undecryptable as error:
+        # What whatsmeow sends and what it receives may overwrite each other's step of a session; phones ask again.
         network.tell("undecryptable", id=entry.id, user=person.user, detail=str(error))
+        entry.retries += 1
+        if entry.retries <= RETRIES_MAX:
+            phones.demand_again(network, companion, person, stanza.attrs["to"], entry.id, count=entry.retries)
         return
     if opened is None or person is companion.person:
         return

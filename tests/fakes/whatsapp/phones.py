@@ -60,14 +60,16 @@ def receipt(
     _send(network, companion, _receipt(person, chat, ids, kind))
 
 
-def demand_again(network: "Network", companion: Companion, person: Person, chat: str, message_id: str) -> None:
+def demand_again(
+    network: "Network", companion: Companion, person: Person, chat: str, message_id: str, *, count: int = 1
+) -> None:
     """The phone says that it could not read the message, with fresh keys to write it anew."""
-    bundle = children(person.phone.bundle(chat))
+    bundle, now = children(person.phone.bundle(chat)), int(time.time())
     network.enqueue(companion, node("receipt", {
-        "from": chat, "id": message_id, "type": "retry", "t": int(time.time()),
+        "from": chat, "participant": person.lid_jid if parse(chat).is_group else None, "id": message_id,
+        "type": "retry", "t": now,
     }, [
-        node("retry", {"count": 1, "id": message_id, "t": int(time.time()), "v": 1}), bundle[0],
-        node("keys", {}, bundle[1:]),
+        node("retry", {"count": count, "id": message_id, "t": now, "v": 1}), bundle[0], node("keys", {}, bundle[1:]),
     ]))  # fmt: skip
 
 
