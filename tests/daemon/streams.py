@@ -61,8 +61,12 @@ class Socket:
         return found
 
     async def ask(self, command: dict[str, Any]) -> Frame:
-        """A command, and the answer that bears its ref; events in between are left out."""
+        """A command, and its answer."""
         await self.say(json.dumps(command))
+        return await self.answer()
+
+    async def answer(self) -> Frame:
+        """The next frame that answers a command; events in between are left out."""
         while (frame := await self.frame())["type"] not in ("result", "error"):
             pass
         return frame

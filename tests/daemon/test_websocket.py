@@ -146,11 +146,11 @@ async def commands_that_are_refused(world: World) -> None:
     async with listening(world.daemon, world.ana) as (client, _):
         for said, kind in REFUSED:
             await client.say(said)
-            answer = await client.frame()
+            answer = await client.answer()
             assert (answer["type"], answer["kind"]) == ("error", kind), said
             assert answer["detail"]
         await client.say(json.dumps({"type": "send", "ref": "r", "to": 1}))
-        answer = await client.frame()
+        answer = await client.answer()
         assert answer["ref"] == "r"
         assert [each["field"] for each in answer["errors"]] == ["to"]
 
