@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pombal.gateway.keys import KEYS, has_keys, remove_keys
+from pombal.gateway.keys import KEYS, has_keys, prepare_keys, remove_keys
 
 # A device is there; then a transaction is written out in part (the cache is tiny), and the process is gone.
 DIES_IN_A_TRANSACTION = """
@@ -56,3 +56,12 @@ def test_removed_keys_are_gone_with_their_journal(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     remove_keys(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["spool.db"]
+
+
+def test_what_the_client_gets_is_private_and_written_ahead(tmp_path: Path) -> None:
+    for _ in range(2):
+        prepare_keys(tmp_path)
+    assert (tmp_path / KEYS).stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(tmp_path / KEYS)) as keys:
+        assert keys.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert not has_keys(tmp_path)

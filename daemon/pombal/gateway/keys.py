@@ -21,6 +21,18 @@ def has_keys(directory: Path) -> bool:
             return "no such table" not in str(error)
 
 
+def prepare_keys(directory: Path) -> None:
+    """Before WhatsApp's client opens the file: private, and with a log that is written ahead.
+
+    whatsmeow writes its ratchets several times a message; with SQLite's own choice, a journal that is deleted, each of
+    them waits for the disk three times instead of once.
+    """
+    path = directory / KEYS
+    path.touch(mode=0o600)
+    with closing(sqlite3.connect(path)) as keys:
+        keys.execute("PRAGMA journal_mode=WAL")
+
+
 def remove_keys(directory: Path) -> None:
     for path in directory.glob(f"{KEYS}*"):
         path.unlink()

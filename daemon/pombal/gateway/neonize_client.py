@@ -28,7 +28,7 @@ from pombal.gateway.client import Callbacks, ClientError, FileKind, Refusal, Sen
 from pombal.gateway.contacts import found_by_spelling
 from pombal.gateway.failures import understood
 from pombal.gateway.fixed_ids import FixedIds
-from pombal.gateway.keys import KEYS, has_keys, remove_keys
+from pombal.gateway.keys import KEYS, has_keys, prepare_keys, remove_keys
 from pombal.link.base import ContactInfo
 from pombal.model.phone import LID_SERVER
 
@@ -77,7 +77,7 @@ class NeonizeClient:
         self._fixed_ids = fixed_ids
         self._proxy = ProxySettings(proxy) if proxy else None
         self._is_stopping = False
-        keys.touch(mode=0o600)
+        prepare_keys(keys.parent)
         # An id of its own each time: what a stopped client has left in neonize's tables is nobody else's.
         self._client = NewClient(
             str(keys),
