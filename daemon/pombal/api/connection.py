@@ -232,23 +232,32 @@ class Connection:
                     self._expect(self._settings.keep_alive_s)
 
     async def _write(self, data: bytes) -> None:
-        async with self._writing:
+        try:
+            self._writing.acquire_nowait()  # acquire() would have all other tasks go first, for each frame
+        except trio.WouldBlock:
+            await self._writing.acquire()
+        try:
             if self._is_gone:
                 raise ClientGone
-            is_stream = self._protocol is not None and self._protocol.is_stream
-            limit_s = self._settings.stream_timeout_s if is_stream else self._settings.write_timeout_s
-            is_sent = False
-            try:
-                with trio.move_on_after(limit_s):
-                    await self._stream.send_all(data)
-                    is_sent = True
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass
-            finally:
-                if not is_sent:  # a part of it may be: nothing can follow
-                    self._break()
-            if not is_sent:
-                raise ClientGone
+            await self._send_all(data)
+        finally:
+            self._writing.release()
+
+    async def _send_all(self, data: bytes) -> None:
+        is_stream = self._protocol is not None and self._protocol.is_stream
+        limit_s = self._settings.stream_timeout_s if is_stream else self._settings.write_timeout_s
+        is_sent = False
+        try:
+            with trio.move_on_after(limit_s):
+                await self._stream.send_all(data)
+                is_sent = True
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            if not is_sent:  # a part of it may be: nothing can follow
+                self._break()
+        if not is_sent:
+            raise ClientGone
 
     async def spawn_app(self, _: object, __: Config, scope: Any, send: Send) -> Callable[[Message], Awaitable[None]]:
         """Start the application on a request; what is returned hands it what arrives."""
