@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from pombal.gateway import client, life
+from pombal.gateway import client, life, running
 from pombal.gateway.client import Signal
 from pombal.gateway.verdicts import RoundOver, verdict_on
 from pombal.link import base
@@ -23,7 +23,7 @@ from tests.gateway.protos import OWN
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses are kind to WhatsApp; here nobody is there."""
     monkeypatch.setattr(life, "PAUSE_MIN_S", 0.01)
-    monkeypatch.setattr(life, "QUIET_S", 0.01)
+    monkeypatch.setattr(running, "QUIET_S", 0.01)
     monkeypatch.setattr(life, "SHORT_ROUND_S", 0.0)
 
 

@@ -4,10 +4,8 @@ Expected faults (no network, a stalled server, a client that never gets on) star
 only a person can mend ends the session's life until a daemon asks for it again.
 """
 
-import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -18,8 +16,8 @@ import trio
 from pombal.gateway import client
 from pombal.gateway.client import Client, ClientFactory, Signal
 from pombal.gateway.gate import Gate
-from pombal.gateway.incoming import unknown_counterpart
 from pombal.gateway.intake import PAIRED, Intake
+from pombal.gateway.running import begin, first, from_thread, poster, stop
 from pombal.gateway.spool import Spool
 from pombal.gateway.verdicts import End, Retry, RoundOver, Verdict, verdict_on
 from pombal.link import base
@@ -32,10 +30,7 @@ REFUSALS = "refusals"
 REFUSALS_MAX = 2
 FIRST_QR_S, NEXT_QR_S = 60, 20  # whatsmeow's qrchan.go, after WhatsApp's own clients
 SIGNALS_MAX = 1_000
-BEGIN_S = 10.0  # for a client to be past its first steps, so that others may start
 PAUSE_MIN_S, PAUSE_MAX_S = 1.0, 60.0
-QUIET_S = 0.25  # without a call, what the client still held has been called back
-DRAIN_S = 2.0
 SHORT_ROUND_S = 10.0  # a round of codes that is over sooner was ended by the network
 
 
@@ -245,7 +240,10 @@ class Life:
         """(whether it was ready, why it is over). The client has stopped afterwards."""
         send, receive = trio.open_memory_channel[Signal](SIGNALS_MAX)
         intake = self.intake = Intake(
-            self._spool, self._poster(send), self._from_thread(self._woken), self._from_thread(self._files_noted)
+            self._spool,
+            poster(self._token, send),
+            from_thread(self._token, self._woken),
+            from_thread(self._token, self._files_noted),
         )
         proxy = self._wishes.proxy
         self._restart, self.stage, self._qr_shown = trio.Event(), Stage.STARTING, 0
@@ -260,46 +258,17 @@ class Life:
             return False, Retry(f"{type(error).__name__}: {error}")
         self.client, intake.counterpart = made, made.counterpart
         try:
-            began = await self._begin(made, receive)
+            began = await begin(self._gate, made, receive)
             was_ready, verdict = await self._watch(began, receive)
         finally:
             with trio.CancelScope(shield=True):
-                await self._stop(made, intake)
+                self.client = None  # nobody asks it anything from here on
+                if self.stage != Stage.ENDED:
+                    self.stage = Stage.STARTING
+                await stop(self._gate, made, intake)
         if isinstance(verdict, RoundOver) and trio.current_time() - started_s < SHORT_ROUND_S:
             verdict = Retry("the connection went while codes were shown")
         return was_ready, verdict
-
-    def _poster(self, send: trio.MemorySendChannel[Signal]) -> Callable[[Signal], None]:
-        def post(signal: Signal) -> None:
-            try:
-                send.send_nowait(signal)
-            except trio.WouldBlock:
-                self._log.error("too many signals of WhatsApp's client, one is dropped", signal=type(signal).__name__)
-            except trio.BrokenResourceError:
-                pass  # its time is over
-
-        def post_from_thread(signal: Signal) -> None:
-            with suppress(trio.RunFinishedError):
-                self._token.run_sync_soon(post, signal)
-
-        return post_from_thread
-
-    def _from_thread(self, call: Callable[[], None]) -> Callable[[], None]:
-        def called() -> None:
-            with suppress(trio.RunFinishedError):
-                self._token.run_sync_soon(call, idempotent=True)
-
-        return called
-
-    async def _begin(self, made: Client, signals: trio.MemoryReceiveChannel[Signal]) -> list[Signal]:
-        """Start it, and wait until it is past the steps that no other client may be at in the meantime."""
-        began: list[Signal] = []
-        async with self._gate.alone():
-            threading.Thread(target=made.run, name="client", daemon=True).start()
-            with trio.move_on_after(BEGIN_S):
-                while not began or not _is_past_first_steps(began[-1]):
-                    began.append(await signals.receive())
-        return began
 
     async def _watch(self, began: list[Signal], signals: trio.MemoryReceiveChannel[Signal]) -> tuple[bool, Verdict]:
         """Follow the client's signals until one of them, or the time, or somebody, ends it."""
@@ -312,7 +281,7 @@ class Life:
                 signal = began.pop(0)
             else:
                 with trio.move_on_at(deadline_s):
-                    signal = await _first(signals, restart)
+                    signal = await first(signals, restart)
                 if restart.is_set():
                     return was_ready, Retry("restarted")
                 if signal is None:
@@ -375,45 +344,3 @@ class Life:
     async def _append(self, event: LinkEvent) -> None:
         await trio.to_thread.run_sync(lambda: self._spool.append(event, waits=False))
         self._woken()
-
-    async def _stop(self, made: Client, intake: Intake) -> None:
-        """Take no more from the network, let what the client still holds be called back, then end it."""
-        if self.stage != Stage.ENDED:
-            self.stage = Stage.STARTING
-        self.client = None  # nobody asks it anything from here on
-        intake.is_deaf, intake.counterpart = True, unknown_counterpart
-        async with self._gate.alone():
-            await _quietly(made.disconnect)
-        with trio.move_on_after(DRAIN_S):
-            calls = -1
-            while calls != intake.calls:
-                calls = intake.calls
-                await trio.sleep(QUIET_S)
-        async with self._gate.alone():
-            await _quietly(made.stop)
-
-
-def _is_past_first_steps(signal: Signal) -> bool:
-    return isinstance(signal, client.Begun | client.QrShown) or verdict_on(signal) is not None
-
-
-async def _first(signals: trio.MemoryReceiveChannel[Signal], restart: trio.Event) -> Signal | None:
-    """The next signal, or None once restart is set."""
-    got: Signal | None = None
-    async with trio.open_nursery() as nursery:
-
-        async def restarted() -> None:
-            await restart.wait()
-            nursery.cancel_scope.cancel()
-
-        nursery.start_soon(restarted)
-        got = await signals.receive()
-        nursery.cancel_scope.cancel()
-    return got
-
-
-async def _quietly(step: Callable[[], None]) -> None:
-    try:
-        await trio.to_thread.run_sync(step)
-    except Exception as error:  # a client that cannot even stop is left behind
-        log.warning("WhatsApp's client did not stop well", reason=f"{type(error).__name__}: {error}")
