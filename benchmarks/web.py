@@ -64,22 +64,25 @@ async def lone_sends(world: World, client: Client, count: int) -> Figure:
         seq = await last_seq(client)
         message = await client.message_send("vendas", ANA, text=f"um {number}", message_id=f"lone{number}")
         queued[message.link_id] = message.queued_at or 0
-        await until_all(client, {message.message_id}, "sent", after=seq)
+        await until_all(client, {message.message_id}, "delivered", after=seq)
     entries = (await world.fake.do("book", account=ME))["outbound"]
     delays = [entry["arrived_at_ms"] - queued[entry["id"]] for entry in entries if entry["id"] in queued]
     shown = f"{statistics.median(delays):.0f} ms"
     return Figure("p50 from acceptance to the wire", shown, "under 25 ms", "73 ms")
 
 
-async def many_sends(client: Client, count: int) -> Figure:
+async def many_sends(world: World, client: Client, count: int) -> Figure:
+    """At once; the rate is that of the stanzas' arrival at WhatsApp."""
     names = {f"many{number}" for number in range(count)}
-    began = trio.current_time()
     async for _ in client.pipeline(
         ("message.send", {"session": "vendas", "to": ANA, "text": name, "message_id": name}) for name in names
     ):
         pass
-    await until_all(client, names, "sent")
-    return Figure("sends a second", f"{count / (trio.current_time() - began):.0f}", "at least 100", "14")
+    await until_all(client, names, "delivered")
+    entries = (await world.fake.do("book", account=ME))["outbound"]
+    arrived = sorted(entry["arrived_at_ms"] for entry in entries if entry["content"]["text"] in names)
+    rate = (count - 1) / (arrived[-1] - arrived[0]) * 1000
+    return Figure("sends a second", f"{rate:.0f}", "at least 100", "14")
 
 
 async def stall(world: World, client: Client) -> Figure:
@@ -108,7 +111,7 @@ async def one_session(world: World, options: argparse.Namespace) -> list[Figure]
         memory = rss_mb(gateways(daemon)[0].pid)
         figures = await inbound(world, daemon, client, options.inbound)
         figures.append(await lone_sends(world, client, options.lone))
-        figures.append(await many_sends(client, options.sends))
+        figures.append(await many_sends(world, client, options.sends))
         figures.append(await kept_while_down(world, client))
         if options.stall:
             figures.append(await stall(world, client))
