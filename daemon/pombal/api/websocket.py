@@ -26,8 +26,6 @@ log = structlog.get_logger()
 TRANSPORT = "websocket"
 # Once it is to end: for what is being written and carried out. A client that does not read gets no close frame then.
 END_WITHIN_S = 5.0
-# A pause behind each batch, in which the next one grows; the first event after a quiet time does not wait.
-BATCH_EVERY_S = 0.02
 
 
 class Close(IntEnum):
@@ -162,14 +160,6 @@ class Talk:
             self._waits.remove(wait)
             for piece in frames_of(events or (), self._batch):
                 await self._say(piece)
-            if self._batch is not None:
-                await self._let_some_come()
-
-    async def _let_some_come(self) -> None:
-        """Many who ask for batches would else be woken by each commit, for an event or two each."""
-        with self._waiting() as wait:
-            await trio.sleep(BATCH_EVERY_S)
-        self._waits.remove(wait)
 
     async def _expire(self) -> None:
         with self._waiting() as wait:
