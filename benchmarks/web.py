@@ -9,6 +9,7 @@ own (Evolution API 2.3.6 with PostgreSQL and Redis). Pacing, which is on by defa
 
 import argparse
 import os
+import signal
 import statistics
 import tempfile
 from dataclasses import dataclass
@@ -130,12 +131,40 @@ async def many_sessions(world: World, count: int) -> Figure:
     return Figure(f"memory of a gateway with {count} sessions (RSS)", f"{memory:.0f} MB", "–", "–")
 
 
+async def neighbour(world: World, count: int) -> Figure:
+    """What the sends of one session take while the gateway of another is killed, beside what they took before."""
+    async with world.daemon() as daemon, daemon.client() as client:
+        await world.link(client, "killed", account(0))
+        doomed = gateways(daemon)[0]
+        await world.link(client, "other", account(1))
+        before = await _sends_of(client, "other", "before", count)
+        doomed.signal(signal.SIGKILL)
+        after = await _sends_of(client, "other", "after", count)
+        await daemon.stop()
+    shown = f"{statistics.median(before):.0f} ms before, {statistics.median(after):.0f} ms after"
+    return Figure("p50 to delivered, beside a gateway that is killed", shown, "unchanged", "–")
+
+
+async def _sends_of(client: Client, session: str, name: str, count: int) -> list[int]:
+    """Latencies to delivered, of sends one after the other."""
+    latencies = []
+    for number in range(count):
+        seq = await last_seq(client)
+        message_id = f"{name}{number}"
+        await client.message_send(session, ANA, text=message_id, message_id=message_id)
+        await until_all(client, {message_id}, "delivered", session=session, after=seq)
+        message = await client.message_get(session=session, message_id=message_id)
+        latencies.append(message.total_latency_ms or 0)
+    return latencies
+
+
 async def measure(options: argparse.Namespace) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="pombal-") as directory:
         root = Path(directory)
         async with fake_whatsapp(root / "fake") as fake:
             await fake.do("person", user=ANA)
             figures = await one_session(World(_made(root / "one"), fake, UNPACED), options)
+            figures.append(await neighbour(World(_made(root / "two"), fake, UNPACED), options.lone))
             if options.sessions:
                 figures.append(await many_sessions(World(_made(root / "many"), fake, UNPACED), options.sessions))
             return figures

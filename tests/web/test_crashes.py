@@ -1,6 +1,7 @@
 """Everything dies, at random moments and under load; then the books of both sides are held together.
 
-`POMBAL_WEB_INBOUND`, `POMBAL_WEB_SENDS`, `POMBAL_WEB_KILLS` and `POMBAL_KILL_SEED` ask for more (.ci/long does).
+`POMBAL_WEB_INBOUND`, `POMBAL_WEB_SENDS`, `POMBAL_WEB_KILLS` and `POMBAL_KILL_SEED` ask for more, or for other moments
+(.ci/long does).
 """
 
 import os
@@ -21,9 +22,9 @@ from tests.web.world import ANA, ME, WAIT_S, World, gateways, until_received, un
 
 pytestmark = pytest.mark.system("libmagic.so.1")
 
-INBOUND = int(os.environ.get("POMBAL_WEB_INBOUND", "1000"))
-SENDS = int(os.environ.get("POMBAL_WEB_SENDS", "200"))
-KILLS = int(os.environ.get("POMBAL_WEB_KILLS", "3"))
+INBOUND = int(os.environ.get("POMBAL_WEB_INBOUND", "5000"))
+SENDS = int(os.environ.get("POMBAL_WEB_SENDS", "1000"))
+KILLS = int(os.environ.get("POMBAL_WEB_KILLS", "5"))
 SEED = int(os.environ.get("POMBAL_KILL_SEED", "4711"))
 RATE_PER_S = 200
 LOSS_MAX = 100

@@ -11,7 +11,7 @@ from tests.web.world import ANA, World, account, gateways, last_seq, until_statu
 
 pytestmark = pytest.mark.system("libmagic.so.1")
 
-ROUNDS = int(os.environ.get("POMBAL_WEB_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("POMBAL_WEB_ROUNDS", "10"))
 SEED = int(os.environ.get("POMBAL_KILL_SEED", "4711"))
 TEN = [f"s{number}" for number in range(10)]
 MEANWHILE = 30

@@ -121,7 +121,9 @@ class SessionMethods:
     async def qr(self, params: p.SessionNameParams, caller: Caller) -> r.LinkCode:
         seat = self._deps.seat(params.name, caller)
         await self._until_shown(seat)
-        return self._link_code(seat, seat.qr)
+        shown = self._link_code(seat, seat.qr)
+        await self._until_recorded()
+        return shown
 
     async def pair_code(self, params: p.PairCodeParams, caller: Caller) -> r.LinkCode:
         seat = self._deps.seat(params.name, caller)
@@ -129,6 +131,7 @@ class SessionMethods:
         await self._until_shown(seat)
         self._link_code(seat, seat.qr)
         made: PairCode = await self._deps.registry.ask(seat, commands.GetPairCode(number))
+        await self._until_recorded()
         return r.LinkCode(code=made.code, expires_at=made.expires_at_ms)
 
     async def metrics(self, params: p.SessionNameParams, caller: Caller) -> r.SessionMetrics:
@@ -164,6 +167,13 @@ class SessionMethods:
         with trio.move_on_after(CODE_WAIT_S):
             while seat.qr is None and seat.state.place in (CONNECTING, QRCODE):
                 await self._deps.hub.news()
+
+    async def _until_recorded(self) -> None:
+        """A code is shown once it is on disk, with its state: behind all that was submitted before."""
+        with trio.move_on_after(CODE_WAIT_S) as waited:
+            await self._deps.recorder.commit_all([])
+        if waited.cancelled_caught:
+            raise PombalError(Kind.UNAVAILABLE, "the code is not recorded yet, the store cannot be written; ask again")
 
     def _link_code(self, seat: Seat, code: Code | None) -> r.LinkCode:
         if code is None or code.expires_at_ms <= self._deps.clock().wall_ms:
