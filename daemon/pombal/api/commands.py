@@ -9,12 +9,11 @@ from pydantic import BaseModel, Field
 from starlette.types import Message
 
 from pombal.api.context import Api
-from pombal.api.problems import STATUS_OF_KIND
 from pombal.api.requests import MarkReadBody, SendBody
 from pombal.api.sending import carry_out_send
 from pombal.api.whose import session_or_only
 from pombal.auth.tokens import Identity
-from pombal.model.errors import Kind, PombalError, invalid
+from pombal.model.errors import STATUS_OF_KIND, Kind, PombalError, invalid
 from pombal.model.message import MessageType
 from pombal.model.params import InjectParams, MarkReadParams
 from pombal.model.params_base import Params, PhoneNumber, SessionRef, parse_params

@@ -10,27 +10,12 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from pombal.model.errors import Kind, PombalError
+from pombal.model.errors import STATUS_OF_KIND, Kind, PombalError
 from pombal.model.params_base import ERRORS_TOLD
 from pombal.model.text import storable
 
 MEDIA_TYPE = "application/problem+json"
 
-STATUS_OF_KIND: Mapping[Kind, int] = {
-    Kind.INVALID: 422,
-    Kind.UNAUTHORIZED: 401,
-    Kind.FORBIDDEN: 403,
-    Kind.NOT_FOUND: 404,
-    Kind.CONFLICT: 409,
-    Kind.ALREADY_EXISTS: 409,
-    Kind.NOT_READY: 423,
-    Kind.TOO_LARGE: 413,
-    Kind.UNSUPPORTED: 501,
-    Kind.RATE_LIMITED: 429,
-    Kind.UNAVAILABLE: 503,
-    Kind.SHUTTING_DOWN: 503,
-    Kind.CRASHED: 500,
-}
 # Where a status was decided by the framework, for reasons of HTTP's own.
 _KIND_OF_STATUS = {401: Kind.UNAUTHORIZED, 403: Kind.FORBIDDEN, 404: Kind.NOT_FOUND, 405: Kind.UNSUPPORTED} | {
     409: Kind.CONFLICT, 413: Kind.TOO_LARGE, 415: Kind.UNSUPPORTED, 429: Kind.RATE_LIMITED,

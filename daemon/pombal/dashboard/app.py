@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from pombal.dashboard.site import Site
 from pombal.dashboard.visit import Visit
-from pombal.model.errors import Kind, PombalError
+from pombal.model.errors import STATUS_OF_KIND, Kind, PombalError
 
 Handler = Callable[[Visit], Awaitable[Response]]
 
@@ -25,21 +25,6 @@ SECURITY_HEADERS = {
     # not no-referrer: with it a browser hides from ourselves where a form comes from
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
-}
-_STATUS_OF_KIND = {
-    Kind.INVALID: 422,
-    Kind.UNAUTHORIZED: 401,
-    Kind.FORBIDDEN: 403,
-    Kind.NOT_FOUND: 404,
-    Kind.CONFLICT: 409,
-    Kind.ALREADY_EXISTS: 409,
-    Kind.NOT_READY: 423,
-    Kind.TOO_LARGE: 413,
-    Kind.UNSUPPORTED: 501,
-    Kind.RATE_LIMITED: 429,
-    Kind.UNAVAILABLE: 503,
-    Kind.SHUTTING_DOWN: 503,
-    Kind.CRASHED: 500,
 }
 
 
@@ -91,7 +76,7 @@ async def _carry_out(visit: Visit, page: Page) -> Response:
 
 def refusal(visit: Visit, error: PombalError) -> Response:
     """What went wrong, as a page; who is not signed in is asked to, and led back."""
-    status = _STATUS_OF_KIND[error.kind]
+    status = STATUS_OF_KIND[error.kind]
     if error.kind == Kind.UNAUTHORIZED and visit.part is None and visit.request.method in ("GET", "HEAD"):
         back = f"{visit.request.url.path}?{visit.request.url.query}".rstrip("?")
         return RedirectResponse("/sign-in" if back == "/" else f"/sign-in?next={quote(back)}", 303)

@@ -1,5 +1,6 @@
 """The one exception that crosses room walls: a refusal with a stable kind and a text for people."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +21,24 @@ class Kind(StrEnum):
     UNAVAILABLE = "unavailable"
     SHUTTING_DOWN = "shutting_down"
     CRASHED = "crashed"
+
+
+STATUS_OF_KIND: Mapping[Kind, int] = {
+    Kind.INVALID: 422,
+    Kind.UNAUTHORIZED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.ALREADY_EXISTS: 409,
+    Kind.NOT_READY: 423,
+    Kind.TOO_LARGE: 413,
+    Kind.UNSUPPORTED: 501,
+    Kind.RATE_LIMITED: 429,
+    Kind.UNAVAILABLE: 503,
+    Kind.SHUTTING_DOWN: 503,
+    Kind.CRASHED: 500,
+}
+"""The status of each kind over HTTP (RFC 9110), for whoever answers there: the API, its WebSocket, the dashboard."""
 
 
 class PombalError(Exception):
