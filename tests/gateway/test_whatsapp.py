@@ -203,7 +203,8 @@ async def test_a_session_outlives_its_processes(tmp_path: Path) -> None:
                 if ending is not None:
                     process.process.send_signal(ending)
                     await process.ended()
-                    await fake.do("inbound", account=ACCOUNT, sender=MARIA, text=f"away{number}")
+                    # older than a second, the unit of WhatsApp's times: one of the login's own second is told as live
+                    await fake.do("inbound", account=ACCOUNT, sender=MARIA, text=f"away{number}", age_s=60)
         offline = {each.text for each in line.events if isinstance(each, base.IncomingMessage) and each.offline}
         assert away(number) <= offline
         for each in (await fake.do("book", account=ACCOUNT))["outbound"]:

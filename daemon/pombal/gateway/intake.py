@@ -114,7 +114,10 @@ class Intake(Callbacks):
             self._woken()
 
     def _is_offline(self, event: Any) -> bool:
-        """Whether WhatsApp had kept it while we were away: all before the login is told, and older than it after."""
+        """Whether WhatsApp had kept it while we were away: all before the login is told, and older than it after.
+
+        WhatsApp's times are whole seconds: what was written within the login's own second counts as live.
+        """
         login_s = self._login_s
         return login_s is None or event.Info.Timestamp // 1000 < login_s
 
