@@ -8,7 +8,7 @@ import pytest
 
 from pombal.config.settings import RecorderSettings, StoreSettings
 from pombal.store.connection import StoreError, log_id_of, open_reader, open_writer
-from pombal.store.schema import SCHEMA_VERSION, migrations
+from pombal.store.migrations import SCHEMA_VERSION, migrations
 from tests.store.building import Store, queue
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from pombal.model.changes import Change
 from pombal.store.connection import StoreError, log_id_of
+from pombal.store.migrations import migrations
 from pombal.store.offline import backup_database, check_database, migrate_database, restore_database
-from pombal.store.schema import migrations
 from tests.store.building import TABLES, Store, dump, queue, receive
 
 

@@ -14,7 +14,7 @@ from pombal.model.session_state import SessionStatus
 from pombal.model.times import iso
 from pombal.service.deps import Deps
 from pombal.service.pages import split
-from pombal.store.schema import SCHEMA_VERSION
+from pombal.store.migrations import SCHEMA_VERSION
 
 
 class DaemonMethods:

@@ -9,8 +9,8 @@ from pombal.model.events import EventType
 from pombal.model.message import Direction, MessageStatus, MessageType, Origin
 from pombal.model.session import LinkKind
 from pombal.model.session_state import Reason, SessionStatus
+from pombal.store.migrations.messages import ZONE_IDS
 from pombal.store.rollup_checks import rollups_add_up
-from pombal.store.schema import ZONE_IDS
 
 Check = Callable[[sqlite3.Connection], Iterable[str]]
 

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 from pombal.config.errors import StartRefused
 from pombal.config.settings import RecorderSettings, StoreSettings
 from pombal.model.ids import new_ulid
-from pombal.store.schema import SCHEMA_VERSION, migrations
+from pombal.store.migrations import SCHEMA_VERSION, migrations
 
 
 class StoreError(StartRefused):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pombal.store.schema import ZONE_IDS
+from pombal.store.migrations.messages import ZONE_IDS
 
 SHORT = 2000  # entries of an index that are counted, and then read, in about a millisecond
 SLOW_INDEX_FROM_MS = 1000  # as in the index messages_slow

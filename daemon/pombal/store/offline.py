@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from pombal.model.ids import new_ulid
 from pombal.store.checks import CHECKS
 from pombal.store.connection import StoreError, advice, check_known, migrate
-from pombal.store.schema import migrations
+from pombal.store.migrations import migrations
 
 SLICE_PAGES = 1000  # 4 MB, after which progress is told
 _BESIDE = ("-wal", "-shm", "-journal")  # what SQLite keeps next to a database
