@@ -15,9 +15,9 @@ Result = dict[str, Any]
 class Refusal(Exception):
     """Answered as an error of this kind."""
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: str, message: str, **facts: str) -> None:
         super().__init__(message)
-        self.kind = kind
+        self.data = {"kind": kind} | facts
 
 
 class HangUp(Exception):
@@ -76,7 +76,7 @@ class FakeDaemon:
                 return
             write(reply | {"result": self._result(method, params)})
         except Refusal as refusal:
-            error = {"code": -32000, "message": str(refusal), "data": {"kind": refusal.kind}}
+            error = {"code": -32000, "message": str(refusal), "data": refusal.data}
             write(reply | {"error": error})
 
     def _result(self, method: str, params: Result) -> Result:

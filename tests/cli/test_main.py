@@ -46,10 +46,10 @@ def test_done_is_0_and_json_is_the_result_object_itself(run: Runner, daemon: Fak
 
 
 def test_refused_is_1_with_the_message_on_stderr(run: Runner, daemon: FakeDaemon) -> None:
-    daemon.answers["session.get"] = Refusal("not_found", "there is no session 'x'; see `pombal session list`")
+    daemon.answers["session.get"] = Refusal("not_found", "there is no session 'x'", missing="session")
     outcome = run("session", "show", "x", "--json")
     assert (outcome.code, outcome.out) == (1, "")
-    assert outcome.err == "pombal: there is no session 'x'; see `pombal session list`\n"
+    assert outcome.err == "pombal: there is no session 'x'; `pombal session list` shows what there is\n"
 
 
 @pytest.mark.parametrize(

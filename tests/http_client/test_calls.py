@@ -104,13 +104,13 @@ async def test_lists_are_iterated_over_page_by_page() -> None:
 class TestSending:
     def test_gives_each_message_an_id_of_its_own_and_repeats_it_under_that(self) -> None:
         script = Script(
-            httpx2.ReadTimeout("slow"), problem(503, "unavailable"), problem(429, "rate_limited", retry_after="0"),
-            ok(MESSAGE, 202),
+            httpx2.ReadTimeout("slow"), problem(503, "unavailable"), httpx2.Response(502, text="Bad Gateway"),
+            problem(429, "rate_limited", retry_after="0"), ok(MESSAGE, 202),
         )  # fmt: skip
         sender = client(script)
         assert isinstance(sender.send("5511999999999", "Olá"), Message)
         assert len({asked.json["message_id"] for asked in script.asked}) == 1
-        assert len(script.asked) == 4
+        assert len(script.asked) == 5
         sender.send("5511999999999", "Olá")
         assert len({asked.json["message_id"] for asked in script.asked}) == 2
 
@@ -142,7 +142,7 @@ class TestErrors:
 
     def test_what_a_proxy_says_is_an_error_too(self) -> None:
         with pytest.raises(ApiError, match="502 unknown: <html>") as caught:
-            client(Script(httpx2.Response(502, text="<html>Bad gateway"))).message(1)
+            client(Script(httpx2.Response(502, text="<html>Bad gateway")), retry_for_s=0).message(1)
         assert caught.value.kind == "unknown"
 
     @pytest.mark.parametrize("error", [httpx2.ReadTimeout("slow"), httpx2.ReadError("broken")])

@@ -15,6 +15,7 @@ from trio_websocket import WebSocketConnection, WebSocketRequest, serve_websocke
 from pombal.http_client import ApiError, AsyncClient, Event
 from pombal.http_client import following as following_module
 from pombal.http_client.following import Backoff, Cursor
+from pombal.http_client.websocket import TOO_MANY_PAUSE_S
 from tests.cli import objects
 from tests.http_client.conftest import Script, client, problem
 
@@ -70,6 +71,24 @@ class TestCursor:
         assert not backoff.helps(ApiError(403, "forbidden", ""))
         assert backoff.helps(ApiError(503, "shutting_down", ""))
 
+    def test_it_waits_for_as_long_as_it_was_told_to(self) -> None:
+        backoff = Backoff()
+        assert backoff.next_s(7.0) == 7.0
+        assert backoff.next_s(None) < 7.0
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """For how long the daemon asked to wait, each time; nobody waits."""
+    asked: list[float | None] = []
+
+    def next_s(_: Backoff, asked_for_s: float | None = None) -> float:
+        asked.append(asked_for_s)
+        return 0.0
+
+    monkeypatch.setattr(Backoff, "next_s", next_s)
+    return asked
+
 
 LOG = httpx2.Response(200, json={"results": [], "next": None, "last_seq": 7, "log_id": "L1"})
 
@@ -100,6 +119,15 @@ class TestServerSentEvents:
         events = client(script).events(after=9, log_id="L1")
         assert [next(events).seq for _ in range(2)] == [3, 4]
         assert script.asked[-1].query == {"after": "3", "log_id": "L2"}
+
+    def test_too_many_requests_and_a_daemon_that_is_away_behind_its_proxy_are_waited_for(
+        self, pauses: list[float | None]
+    ) -> None:
+        script = Script(
+            problem(429, "rate_limited", retry_after="7"), httpx2.Response(502, text="Bad Gateway"), sent(told(1))
+        )
+        assert next(client(script).events(after=0, log_id="L1")).seq == 1
+        assert pauses == [7.0, None]
 
     def test_a_refusal_ends_it(self) -> None:
         with pytest.raises(ApiError, match="403"):
@@ -196,10 +224,19 @@ class TestWebSocket:
                     await has_seen.wait()
                     server.cancel_scope.cancel()
 
-    async def test_a_refusal_by_close_code_is_one_too(self) -> None:
-        async with served(tells(code=4400)) as (url, _), AsyncClient(url, "T") as pombal:
+    async def test_a_bad_request_does_not_get_better_by_being_repeated(self) -> None:
+        async with served(tells(code=4400)) as (url, asked), AsyncClient(url, "T") as pombal:
             with pytest.raises(ApiError, match="422 invalid: bye"):
                 await first(pombal, 1)
+        assert len(asked) == 1
+
+    async def test_too_many_streams_or_requests_are_waited_for(self, pauses: list[float | None]) -> None:
+        async with (
+            served(tells(code=4429), tells(HELLO, told(8), code=None)) as (url, _),
+            AsyncClient(url, "T") as pombal,
+        ):
+            assert await first(pombal, 1) == [8]
+        assert pauses == [TOO_MANY_PAUSE_S]
 
     async def test_a_refusal_reaches_whoever_iterates(self) -> None:
         async with served(reject, reject) as (url, _), AsyncClient(url, "T") as pombal:
@@ -208,11 +245,11 @@ class TestWebSocket:
         assert caught.value.kind == "unauthorized"
 
     async def test_an_expired_token_is_replaced(self) -> None:
-        tokens = iter(["old", "new", "new"])
-        handlers = (tells(HELLO, code=4401), tells(HELLO, code=4429), tells(HELLO, told(8), code=None))
+        tokens = iter(["old", "new"])
+        handlers = (tells(HELLO, code=4401), tells(HELLO, told(8), code=None))
         async with served(*handlers) as (url, asked), AsyncClient(url, lambda: next(tokens)) as pombal:
             assert await first(pombal, 1) == [8]
-        assert [each["authorization"] for each in asked] == ["Bearer old", "Bearer new", "Bearer new"]
+        assert [each["authorization"] for each in asked] == ["Bearer old", "Bearer new"]
 
     async def test_what_its_user_raises_comes_out_as_it_is(self) -> None:
         async with served(tells(HELLO, told(8), code=None)) as (url, _), AsyncClient(url, "T") as pombal:

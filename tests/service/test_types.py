@@ -68,7 +68,7 @@ async def test_a_reaction_and_a_quoted_reply(autojump_clock: MockClock, world: W
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"type": "image", "media": media("image/png") | {"sha256": "0" * 64}}, "upload it first"),
+        ({"type": "image", "media": media("image/png") | {"sha256": "0" * 64}}, "its bytes must come first"),
         ({"quoted_message_id": "never seen", "text": "x"}, "quoted_message_id names no message"),
         ({"type": "reaction", "reaction": {"message_id": "never seen", "emoji": "👍"}}, "reaction names no message"),
     ],

@@ -44,7 +44,7 @@ class TestSends:
         session = store.session()
         media = {"sha256": "a" * 64, "mime_type": "image/png", "file_name": None}
         send = queue(store.clock(), session.key, "a", None, message_type=MessageType.IMAGE, content={"media": media})
-        with pytest.raises(PombalError, match=r"upload it first \(media.put\)"):
+        with pytest.raises(PombalError, match="its bytes must come first"):
             store.do(send)
         put = changes.PutMedia(at=store.clock(), sha256="a" * 64, size_bytes=77)
         queued = store.commit(put, send).answers[1]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.types import Message
 
 from pombal.api.context import Api
+from pombal.api.problems import told
 from pombal.api.requests import MarkReadBody, SendBody
 from pombal.api.sending import carry_out_send
 from pombal.api.whose import session_or_only
@@ -120,7 +121,7 @@ def _ref(value: Any) -> Any:
 
 
 def _error(ref: Any, error: PombalError) -> Answer:
-    shown = {"kind": error.kind, "status": STATUS_OF_KIND[error.kind], "detail": storable(error.message)}
+    shown = {"kind": error.kind, "status": STATUS_OF_KIND[error.kind], "detail": storable(told(error))}
     return {"type": "error", "ref": ref} | shown | {name: value for name, value in error.data.items() if value}
 
 

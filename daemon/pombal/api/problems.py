@@ -22,6 +22,15 @@ _KIND_OF_STATUS = {401: Kind.UNAUTHORIZED, 403: Kind.FORBIDDEN, 404: Kind.NOT_FO
 }  # fmt: skip
 
 
+_LISTED_AT = {"session": "/api/v1/whatsapp/sessions/", "message": "/api/v1/whatsapp/messages/"}
+
+
+def told(error: PombalError) -> str:
+    """A refusal in the words of this API: what is missing is to be looked for under a path."""
+    listed_at = _LISTED_AT.get(error.data.get("missing", ""))
+    return f"{error.message}; GET {listed_at} lists what there is" if listed_at else error.message
+
+
 class BadRequest(Exception):
     """A refusal whose status HTTP itself decides, such as 400, 406, 415 and 416."""
 
@@ -68,7 +77,7 @@ async def on_refusal(_: Request, error: Exception) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     if (retry_after_s := error.data.get("retry_after_s")) is not None:
         headers["Retry-After"] = str(retry_after_s)
-    return problem(STATUS_OF_KIND[error.kind], error.kind, error.message, headers, error.data.get("errors"))
+    return problem(STATUS_OF_KIND[error.kind], error.kind, told(error), headers, error.data.get("errors"))
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:

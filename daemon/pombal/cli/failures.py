@@ -73,9 +73,17 @@ def explain(error: BaseException) -> tuple[ExitCode, str] | None:
             return error.code, str(error)
         case ConfigError():
             return ExitCode.USAGE, str(error)
-        case PombalError() | StartRefused():
+        case PombalError():
+            return ExitCode.REFUSED, _with_hint(error)
+        case StartRefused():
             return ExitCode.REFUSED, str(error)
     return _explain_os_error(error)
+
+
+def _with_hint(error: PombalError) -> str:
+    """The daemon's words, and the command that shows what there is instead."""
+    missing = error.data.get("missing")
+    return f"{error}; `pombal {missing} list` shows what there is" if missing in ("session", "message") else str(error)
 
 
 def _is_without_daemon(error: BaseException) -> bool:

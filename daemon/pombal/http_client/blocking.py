@@ -135,6 +135,7 @@ class Client:
         cursor = Cursor(after, log_id, sessions, types)
         backoff = Backoff()
         while True:
+            asked_for_s = None
             try:
                 for event in self._stream(cursor):
                     backoff.reset()
@@ -142,9 +143,10 @@ class Client:
             except ApiError as error:
                 if not backoff.helps(error):
                     raise
+                asked_for_s = error.retry_after_s
             except Unreachable:
                 pass  # it comes back
-            time.sleep(backoff.next_s())
+            time.sleep(backoff.next_s(asked_for_s))
 
     def _stream(self, cursor: Cursor) -> Generator[Event, None, None]:
         """Events until the connection ends. Server-Sent Events: one connection, no tasks."""

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+AWAY = (502, 503, 504)
+"""Statuses that pass by themselves: the daemon's own is 503, a proxy's are the others while no daemon is behind it."""
+
 
 class ApiError(Exception):
     """A refusal, in the terms of RFC 9457: ``kind`` is stable and for programs, ``detail`` for people.

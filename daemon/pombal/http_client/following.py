@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pombal.http_client.errors import ApiError
+from pombal.http_client.errors import AWAY, ApiError
 
 LOG_PATH, STREAM_PATH, WEBSOCKET_PATH = "/api/v1/events/", "/api/v1/events/stream/", "/ws/whatsapp/"
 FIRST_S, MAX_S = 0.25, 30.0
@@ -68,13 +68,14 @@ class Backoff:
     def reset(self) -> None:
         self._pause_s, self._refusals = FIRST_S, 0
 
-    def next_s(self) -> float:
+    def next_s(self, asked_for_s: float | None = None) -> float:
+        """asked_for_s: what the daemon said (Retry-After); never less than that."""
         pause_s, self._pause_s = self._pause_s, min(self._pause_s * 2, MAX_S)
-        return pause_s * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+        return max(pause_s * random.uniform(0.5, 1.0), asked_for_s or 0.0)  # noqa: S311  # no secret
 
     def helps(self, error: ApiError) -> bool:
         """Whether waiting helps. A token that has expired may have a successor: that is tried once."""
         if error.status == 401:
             self._refusals += 1
             return self._refusals == 1
-        return error.status in (429, 503)
+        return error.status == 429 or error.status in AWAY

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 
 from pombal.http_client.calls import Call
-from pombal.http_client.errors import ApiError, Unreachable, api_error
+from pombal.http_client.errors import AWAY, ApiError, Unreachable, api_error
 
 Token = str | Callable[[], str]
 """A token, or what gives the present one: tokens expire."""
@@ -80,4 +80,4 @@ def _may_be_retried(error: ApiError | Unreachable, is_repeatable: bool) -> bool:
     if isinstance(error, Unreachable):
         return is_repeatable or not error.was_sent
     # 429 was turned away at the door, nothing was done.
-    return error.status == 429 or (error.status == 503 and is_repeatable)
+    return error.status == 429 or (error.status in AWAY and is_repeatable)

@@ -19,7 +19,13 @@ FRAME_MAX_BYTES = 33_554_432  # each of them with the longest text that WhatsApp
 CONNECT_TIMEOUT_S = 10.0
 PING_EVERY_S, PING_TIMEOUT_S = 30.0, 30.0
 # A browser cannot see why a handshake is refused, so the daemon accepts it and closes with one of these.
-_REFUSALS = {4400: (422, "invalid"), 4401: (401, "unauthorized"), 4429: (429, "rate_limited")}
+# For 4429 it says no time: until another stream of the token has ended, or its requests are allowed again.
+TOO_MANY_PAUSE_S = 10.0
+_REFUSALS = {
+    4400: (422, "invalid", None),
+    4401: (401, "unauthorized", None),
+    4429: (429, "rate_limited", TOO_MANY_PAUSE_S),
+}
 
 
 class EventStream:
@@ -52,15 +58,17 @@ async def _keep_connected(
 ) -> None:
     backoff = Backoff()
     while True:
+        asked_for_s = None
         try:
             await _read(url, token, cursor, into, backoff)
         except ApiError as error:
             if not backoff.helps(error):
                 await into.send(error)
                 return
+            asked_for_s = error.retry_after_s
         except Unreachable:
             pass  # it comes back
-        await trio.sleep(backoff.next_s())
+        await trio.sleep(backoff.next_s(asked_for_s))
 
 
 async def _read(
@@ -143,5 +151,6 @@ def _refused(rejected: ConnectionRejected) -> ApiError:
 def _ended(closed: ConnectionClosed) -> ApiError | Unreachable:
     reason = closed.reason
     if reason is not None and reason.code in _REFUSALS:
-        return ApiError(*_REFUSALS[reason.code], reason.reason or "no reason was given")
+        status, kind, retry_after_s = _REFUSALS[reason.code]
+        return ApiError(status, kind, reason.reason or "no reason was given", retry_after_s)
     return Unreachable("the connection was closed", was_sent=False)

@@ -58,5 +58,10 @@ def invalid(message: str, **data: Any) -> PombalError:
     return PombalError(Kind.INVALID, message, **data)
 
 
-def not_found(message: str) -> PombalError:
-    return PombalError(Kind.NOT_FOUND, message)
+def not_found(message: str, **data: Any) -> PombalError:
+    return PombalError(Kind.NOT_FOUND, message, **data)
+
+
+def no_session(name_or_id: str) -> PombalError:
+    """``missing`` lets each transport say in its own words where to look: a command, or a path."""
+    return not_found(f"there is no session {name_or_id[:80]!r}", missing="session")

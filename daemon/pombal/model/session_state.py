@@ -179,6 +179,6 @@ ADVICE: dict[Reason, str] = {
     "it and scan the QR code again",
     Reason.CLIENT_OUTDATED: "WhatsApp refuses this version of the client; upgrade Pombal (pombal[web]), then start it",
     Reason.RESTRICTED: "WhatsApp restricts the account; messages wait until that ends, so let it rest",
-    Reason.CRASH_LOOP: "it crashed too often and is tried again after a pause; see `pombal ps` and the log",
+    Reason.CRASH_LOOP: "it crashed too often and is tried again after a pause; the daemon's log says why",
 }
 """What an operator does about each reason, in words that fit behind 'session X is disconnected: '."""

@@ -12,7 +12,7 @@ from pombal.hub.hub import Hub
 from pombal.media.files import MediaFiles
 from pombal.model.caller import Caller, Role
 from pombal.model.clock import Clock
-from pombal.model.errors import not_found
+from pombal.model.errors import no_session
 from pombal.model.message import MessageType
 from pombal.recorder.recorder import Recorder
 from pombal.session.registry import Registry
@@ -59,5 +59,5 @@ class Deps:
         """A session that is there and that caller may see. Raises PombalError (not_found)."""
         seat = self.registry.find(name_or_id)
         if caller.role == Role.USER and seat.owner != caller.owner:
-            raise not_found(f"there is no session {name_or_id[:80]!r}")
+            raise no_session(name_or_id)
         return seat

@@ -48,7 +48,7 @@ class MessageMethods:
 
         row, session = await self._deps.reader.run(query)
         if row is None or session is None or (caller.role == Role.USER and session.owner != caller.owner):
-            raise not_found("there is no such message; `pombal message list` shows what there is")
+            raise not_found("there is no such message", missing="message")
         return row, session
 
     async def _of_live_session(self, params: p.MessageRefParams, caller: Caller) -> tuple[Seat, str]:

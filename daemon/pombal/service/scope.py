@@ -3,7 +3,7 @@
 import sqlite3
 
 from pombal.model.caller import Caller, Role
-from pombal.model.errors import not_found
+from pombal.model.errors import no_session
 from pombal.store.session_queries import keys_of_owner, sessions_named
 
 
@@ -16,5 +16,5 @@ def visible_sessions(connection: sqlite3.Connection, session: str | None, caller
         return keys_of_owner(connection, caller.owner or "") if caller.role == Role.USER else None
     row = sessions_named(connection, session)
     if row is None or (caller.role == Role.USER and row.owner != caller.owner):
-        raise not_found(f"there is no session {session[:80]!r}; `pombal session list` shows them")
+        raise no_session(session)
     return (row.key,)

@@ -11,7 +11,7 @@ from pombal.model import params as p
 from pombal.model import results as r
 from pombal.model.caller import Caller, Role
 from pombal.model.changes import CreateSession, UpdateSession
-from pombal.model.errors import Kind, PombalError, invalid, not_found
+from pombal.model.errors import Kind, PombalError, invalid, no_session
 from pombal.model.ids import new_ulid
 from pombal.model.phone import parse_number
 from pombal.model.session import NOT_LIVE, LinkKind, Session, SessionRow, show_session
@@ -159,7 +159,7 @@ class SessionMethods:
         """The session as it is stored; a deleted one by its id."""
         row = await self._deps.reader.run(lambda connection: sessions_named(connection, name))
         if row is None or (caller.role == Role.USER and row.owner != caller.owner):
-            raise not_found(f"there is no session {name[:80]!r}; `pombal session list` shows them")
+            raise no_session(name)
         return row
 
     async def _until_shown(self, seat: Seat) -> None:

@@ -13,7 +13,7 @@ from pombal.actors.mailbox import Mailbox
 from pombal.actors.supervisor import RestartIntensityExceeded, supervise
 from pombal.actors.tree import ActorTree
 from pombal.model.changes import Change, SetSessionState
-from pombal.model.errors import Kind, PombalError, not_found
+from pombal.model.errors import Kind, PombalError, no_session, not_found
 from pombal.model.events import EventRow, EventType
 from pombal.model.message import MessageRow, MessageStatus
 from pombal.model.session import LinkKind, SessionRow
@@ -54,7 +54,7 @@ class Registry:
         """The session of that name or id. Raises PombalError (not_found)."""
         seat = self._by_name.get(name_or_id) or self._by_id.get(name_or_id)
         if seat is None or seat.is_deleted:
-            raise not_found(f"there is no session {name_or_id[:80]!r}; `pombal session list` shows them")
+            raise no_session(name_or_id)
         return seat
 
     def by_key(self, key: int) -> Seat | None:

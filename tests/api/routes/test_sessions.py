@@ -141,6 +141,17 @@ class TestList:
 
 
 class TestOne:
+    async def test_another_owners_session_is_refused_in_the_words_for_none(self, ana: Http, bia: Http) -> None:
+        await ana.ok("POST", "/sessions/start/", 201)
+        for name in ("ana", "nobody"):
+            for path in (f"/sessions/{name}/", f"/sessions/{name}/qr/", f"/messages/?session={name}"):
+                told = await bia.refused("GET", path, 404, "not_found")
+                assert (
+                    told["detail"]
+                    == f"there is no session '{name}'; GET /api/v1/whatsapp/sessions/ lists what there is"
+                )
+            await bia.refused("DELETE", f"/sessions/{name}/", 404, "not_found")
+
     async def test_get_metrics_delete(self, dx: Platform, ana: Http, bia: Http) -> None:
         made = await ana.ok("POST", "/sessions/start/", 201)
         assert (await ana.ok("GET", "/sessions/ana/"))["id"] == made["id"]

@@ -67,7 +67,7 @@ def _resolved_content(change: changes.QueueMessage, space: Workspace) -> dict[st
     if media is None:
         return change.content
     if media["sha256"] not in space.media:
-        raise invalid(f"no media with sha256 {media['sha256']}; upload it first (media.put)")
+        raise invalid(f"no media with sha256 {media['sha256']}; its bytes must come first")
     return {**(change.content or {}), "media": {**media, "size_bytes": space.media[media["sha256"]]}}
 
 
