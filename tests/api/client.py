@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from fastapi import FastAPI
 
 from pombal.api.app import create_app
@@ -33,8 +33,8 @@ def app_of(world: World) -> FastAPI:
     return create_app(api, lambda *_: None)
 
 
-class _Body(httpx.AsyncByteStream):
-    """A body that may be left unread: httpx's own is a generator, and trio complains of one that is not exhausted."""
+class _Body(httpx2.AsyncByteStream):
+    """A body that may be left unread: httpx2's own is a generator, and trio complains of one that is not exhausted."""
 
     def __init__(self, body: bytes) -> None:
         self._pieces = [body[start : start + 65_536] for start in range(0, len(body), 65_536)]
@@ -48,13 +48,13 @@ class _Body(httpx.AsyncByteStream):
         return self._pieces.pop(0)
 
 
-class _Transport(httpx.ASGITransport):
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+class _Transport(httpx2.ASGITransport):
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         request.stream = _Body(await request.aread())
         return await super().handle_async_request(request)
 
 
-class Http(httpx.AsyncClient):
+class Http(httpx2.AsyncClient):
     """A client in the name of an owner. Paths below BASE may be given without it."""
 
     def __init__(self, app: FastAPI, token: str | None, host: str = "127.0.0.1") -> None:

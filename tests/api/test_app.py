@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-import httpx
+import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI, Query
 from starlette.responses import StreamingResponse
@@ -14,9 +14,9 @@ from tests.api.conftest import World
 PROBLEM = "application/problem+json"
 
 
-def client(app: FastAPI, host: str = "127.0.0.1") -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(host, 40000))
-    return httpx.AsyncClient(transport=transport, base_url="http://pombal", follow_redirects=False)
+def client(app: FastAPI, host: str = "127.0.0.1") -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False, client=(host, 40000))
+    return httpx2.AsyncClient(transport=transport, base_url="http://pombal", follow_redirects=False)
 
 
 class TestHealth:
@@ -100,8 +100,8 @@ class TestMetrics:
             assert (await http.get("/metrics", headers={name: "127.0.0.1"})).status_code == 401
 
     async def test_closed_to_a_peer_without_an_address(self, world: World) -> None:
-        transport = httpx.ASGITransport(world.app(), client=None)  # type: ignore[arg-type]  # as for a Unix socket
-        async with httpx.AsyncClient(transport=transport, base_url="http://pombal") as http:
+        transport = httpx2.ASGITransport(world.app(), client=None)  # type: ignore[arg-type]  # as for a Unix socket
+        async with httpx2.AsyncClient(transport=transport, base_url="http://pombal") as http:
             assert (await http.get("/metrics")).status_code == 401
 
 

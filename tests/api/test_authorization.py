@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 from fastapi.routing import APIRoute
@@ -126,7 +126,7 @@ async def furnish(dx: Platform) -> tuple[str, str]:
     return str(sent["id"]), received
 
 
-async def ask(http: Http, route: str, row: Row, furniture: tuple[str, str]) -> httpx.Response:
+async def ask(http: Http, route: str, row: Row, furniture: tuple[str, str]) -> httpx2.Response:
     number, received = furniture
     method, _, template = route.partition(" ")
     path = row.path or template.replace("{session}", "ana").replace("{id:digits}", number)

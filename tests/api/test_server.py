@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 import trio
 from starlette.types import Receive, Scope, Send
@@ -28,7 +28,7 @@ def open_descriptors() -> set[str]:
 
 
 async def test_a_free_port_is_told_and_answers(world: World, serving: Serve) -> None:
-    async with serving(world.app()) as served, httpx.AsyncClient(base_url=served.url) as http:
+    async with serving(world.app()) as served, httpx2.AsyncClient(base_url=served.url) as http:
         assert served.address[0] == "127.0.0.1"
         assert served.address[1] > 0
         answer = await http.get("/api/v1/health/")
@@ -39,7 +39,7 @@ async def test_a_free_port_is_told_and_answers(world: World, serving: Serve) -> 
 
 
 async def test_ipv6(world: World, serving: Serve) -> None:
-    async with serving(world.app(), "[::1]:0") as served, httpx.AsyncClient(base_url=served.url) as http:
+    async with serving(world.app(), "[::1]:0") as served, httpx2.AsyncClient(base_url=served.url) as http:
         assert served.url.startswith("http://[::1]:")
         assert (await http.get("/metrics")).status_code == 200
 
@@ -49,7 +49,7 @@ async def test_an_inherited_socket_stays_open_for_the_next_server(world: World, 
         for _ in range(2):
             async with (
                 serving(world.app(), f"fd://{inherited.fileno()}") as served,
-                httpx.AsyncClient(base_url=served.url) as http,
+                httpx2.AsyncClient(base_url=served.url) as http,
             ):
                 assert served.address == inherited.getsockname()
                 assert (await http.get("/livez")).status_code == 200
@@ -57,7 +57,7 @@ async def test_an_inherited_socket_stays_open_for_the_next_server(world: World, 
 
 async def test_nothing_is_left_open(world: World, serving: Serve) -> None:
     async def once() -> None:
-        async with serving(world.app()) as served, httpx.AsyncClient(base_url=served.url) as http:
+        async with serving(world.app()) as served, httpx2.AsyncClient(base_url=served.url) as http:
             await http.get("/livez")
 
     await once()
@@ -111,7 +111,7 @@ class TestDraining:
         answers: list[str] = []
 
         async def ask(url: str) -> None:
-            async with httpx.AsyncClient() as http:
+            async with httpx2.AsyncClient() as http:
                 answers.append((await http.get(f"{url}/slow")).json())
 
         async with trio.open_nursery() as nursery, serving(app) as served:
@@ -124,7 +124,7 @@ class TestDraining:
         assert answers == ["done"]
 
     async def test_a_connection_kept_alive_holds_up_nothing(self, world: World, serving: Serve) -> None:
-        async with httpx.AsyncClient() as http:
+        async with httpx2.AsyncClient() as http:
             with trio.move_on_after(3) as patience:
                 async with serving(world.app(), drain_within_s=60) as served:
                     await http.get(f"{served.url}/livez")
@@ -165,12 +165,12 @@ class TestDraining:
         async def failing(scope: Scope, receive: Receive, send: Send) -> None:
             raise RuntimeError("broken")
 
-        async with serving(failing) as served, httpx.AsyncClient(base_url=served.url) as http:
+        async with serving(failing) as served, httpx2.AsyncClient(base_url=served.url) as http:
             assert [(await http.get("/")).status_code for _ in range(2)] == [500, 500]
 
     @pytest.mark.parametrize("garbage", [b"\x00\xff\xfe\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET " + b"x" * 100_000])
     async def test_garbage_ends_nothing(self, world: World, serving: Serve, garbage: bytes) -> None:
-        async with serving(world.app()) as served, httpx.AsyncClient(base_url=served.url) as http:
+        async with serving(world.app()) as served, httpx2.AsyncClient(base_url=served.url) as http:
             async with await trio.open_tcp_stream(*served.address) as stream:
                 await stream.send_all(garbage)
                 assert (await stream.receive_some(4096))[:10] in (b"HTTP/1.1 4", b"HTTP/1.1 5")

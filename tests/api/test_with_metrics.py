@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-import httpx
+import httpx2
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from pombal.api.app import create_app
@@ -17,7 +17,7 @@ ACCEPT = "application/openmetrics-text;version=1.0.0,application/openmetrics-tex
 async def test_requests_are_found_in_the_next_scrape(world: World, serving: Serve) -> None:
     metrics = Metrics("1.2.3", MetricsSettings)
     app = create_app(replace(world.api(), render_metrics=metrics.render), metrics.http_request)
-    async with serving(app) as served, httpx.AsyncClient(base_url=served.url) as http:
+    async with serving(app) as served, httpx2.AsyncClient(base_url=served.url) as http:
         await http.get("/api/v1/health/")
         await http.get("/nowhere")
         answer = await http.get("/metrics", headers={"Accept": ACCEPT})

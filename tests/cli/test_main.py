@@ -16,7 +16,7 @@ from tests.cli import objects
 from tests.cli.commands import WAIT_S, Runner
 from tests.cli.fake_daemon import FakeDaemon, HangUp, Refusal, Subscription
 
-HEAVY = ("fastapi", "hypercorn", "sqlite3", "sqlite_utils", "trio", "prometheus_client", "segno", "httpx")
+HEAVY = ("fastapi", "hypercorn", "sqlite3", "sqlite_utils", "trio", "prometheus_client", "segno", "httpx2")
 
 
 def test_the_commands_load_nothing_heavy() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import h11
-import httpx
+import httpx2
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
@@ -119,13 +119,13 @@ async def refused(url: str, headers: dict[str, str] | None = None) -> tuple[int,
         return await client.closed()
 
 
-async def denied(daemon: Running, headers: dict[str, str], **query: Any) -> httpx.Response:
+async def denied(daemon: Running, headers: dict[str, str], **query: Any) -> httpx2.Response:
     """The answer to a handshake that is refused as HTTP."""
     upgrade = {
         "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     }  # fmt: skip
-    async with httpx.AsyncClient(base_url=daemon.url, timeout=WAIT_S) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url, timeout=WAIT_S) as http:
         return await http.get("/ws/whatsapp/", params=query, headers=upgrade | headers)
 
 
@@ -146,7 +146,7 @@ async def event_source(
 
 
 class Source:
-    """Reads what is between two empty lines. httpx would leave an async generator behind for each that is left."""
+    """Reads what is between two empty lines. httpx2 would leave an async generator behind for each that is left."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream

@@ -3,7 +3,7 @@
 import os
 import re
 
-import httpx
+import httpx2
 
 from pombal.app.demo import SESSIONS
 from pombal.control.client import connect
@@ -30,7 +30,7 @@ async def test_the_demo_is_scanned_talks_and_delivers(home: Home) -> None:
         assert f"POMBAL_SOCKET={home.socket}" in banner
         assert str(home.database) in banner
         (metrics,) = re.findall(r"http://\S+/metrics", banner)
-        async with httpx.AsyncClient() as http:
+        async with httpx2.AsyncClient() as http:
             assert "pombal_build_info" in (await http.get(metrics)).text
             (link,) = re.findall(r"http://\S+/sign-in\?code=\S+", banner)
             page, _, code = link.partition("?code=")

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-import httpx
+import httpx2
 import jwt
 import trio
 
@@ -62,7 +62,7 @@ async def test_it_ends_with_its_token_and_with_the_daemon(home: Home) -> None:
 async def test_a_quiet_one_shows_life_and_one_that_goes_is_forgotten(home: Home) -> None:
     async with (
         world_of(home, {"http": {"streams_per_token": 1, "heartbeat_s": 0.05}}) as world,
-        httpx.AsyncClient(base_url=world.daemon.url) as http,
+        httpx2.AsyncClient(base_url=world.daemon.url) as http,
     ):
         for _ in range(3):
             async with event_source(world.daemon, world.ana) as source:
@@ -89,7 +89,7 @@ REFUSED: list[tuple[dict[str, str], dict[str, str], int]] = [
 
 
 async def _refusals(world: World) -> None:
-    async with httpx.AsyncClient(base_url=world.daemon.url) as http:
+    async with httpx2.AsyncClient(base_url=world.daemon.url) as http:
         for headers, query, status in REFUSED:
             answer = await http.get(
                 STREAM_PATH,

@@ -1,6 +1,6 @@
 """A daemon among strangers: whatever they do to its HTTP address, its sessions go on, and its memory does not."""
 
-import httpx
+import httpx2
 import psutil  # type: ignore[import-untyped]
 import trio
 
@@ -51,7 +51,7 @@ async def test_a_thousand_idle_connections(home: Home) -> None:
                 streams.append(await trio.open_tcp_stream(*where(daemon)))
                 await streams[-1].send_all(said[number % len(said)])
             await works(client, "among-them")
-            async with httpx.AsyncClient(base_url=daemon.url, timeout=WAIT_S) as http:
+            async with httpx2.AsyncClient(base_url=daemon.url, timeout=WAIT_S) as http:
                 assert (await http.get("/api/v1/health/")).status_code == 200
             assert process.memory_info().rss - before < GROWTH_MAX_BYTES
         finally:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -22,9 +22,9 @@ TEXT = "Olá! Como posso ajudar?"
 
 
 @asynccontextmanager
-async def api(daemon: Running, token: str) -> AsyncIterator[httpx.AsyncClient]:
+async def api(daemon: Running, token: str) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=daemon.url, headers=headers, timeout=WAIT_S) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url, headers=headers, timeout=WAIT_S) as http:
         yield http
 
 

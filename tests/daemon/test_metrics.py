@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 from prometheus_client.parser import text_string_to_metric_families
@@ -77,8 +77,8 @@ async def traffic(client: Client) -> None:
 
 
 @asynccontextmanager
-async def page(daemon: Running, path: str, **headers: str) -> AsyncIterator[httpx.Response]:
-    async with httpx.AsyncClient() as http:
+async def page(daemon: Running, path: str, **headers: str) -> AsyncIterator[httpx2.Response]:
+    async with httpx2.AsyncClient() as http:
         yield await http.get(f"{daemon.url}{path}", headers=headers)
 
 
@@ -182,7 +182,7 @@ def prometheus(tmp_path: Path, daemon: Running) -> Iterator[str]:
             process.terminate()
 
 
-async def ask(http: httpx.AsyncClient, url: str, query: str) -> list[dict[str, Any]]:
+async def ask(http: httpx2.AsyncClient, url: str, query: str) -> list[dict[str, Any]]:
     answer = await http.get(f"{url}/api/v1/query", params={"query": query})
     if answer.status_code == 503:  # it listens before it has read its own store
         return []
@@ -191,13 +191,13 @@ async def ask(http: httpx.AsyncClient, url: str, query: str) -> list[dict[str, A
     return result
 
 
-async def scraped(http: httpx.AsyncClient, url: str) -> None:
+async def scraped(http: httpx2.AsyncClient, url: str) -> None:
     """Ask it until it has scraped twice: it tells nobody by itself."""
     with trio.fail_after(WAIT_S):
         while True:
             try:
                 found = await ask(http, url, 'count_over_time(up{job="pombal"}[1m])')
-            except httpx.ConnectError:
+            except httpx2.ConnectError:
                 found = []
             if found and int(found[0]["value"][1]) >= 2:
                 return
@@ -206,7 +206,7 @@ async def scraped(http: httpx.AsyncClient, url: str) -> None:
 
 @pytest.mark.system("prometheus")
 async def test_a_prometheus_scrapes_and_answers(daemon: Running, prometheus: str) -> None:
-    async with httpx.AsyncClient() as http:
+    async with httpx2.AsyncClient() as http:
         await scraped(http, prometheus)
         (target,) = (await http.get(f"{prometheus}/api/v1/targets")).json()["data"]["activeTargets"]
         assert (target["health"], target["lastError"]) == ("up", "")

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 
@@ -37,7 +37,7 @@ async def send_until_refused(client: Client) -> tuple[set[str], str]:
 
 
 async def health(daemon: Running, path: str = "/api/v1/health/") -> tuple[int, dict[str, Any]]:
-    async with httpx.AsyncClient() as http:
+    async with httpx2.AsyncClient() as http:
         answer = await http.get(f"{daemon.url}{path}")
     return answer.status_code, answer.json()
 

@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any
 
-import httpx
+import httpx2
 import jwt
 import trio
 
@@ -192,7 +192,7 @@ async def what_cannot_be_asked_for(world: World) -> None:
     for query in ({"after": "x"}, {"after": -1}, {"batch": 0}, {"batch": 1001}, {"types": "nope"}, {"colour": 1}):
         code, reason = await refused(address(world.daemon, token=world.ana, **query))
         assert (code, next(iter(query)) in reason) == (4400, True)
-    async with httpx.AsyncClient(base_url=world.daemon.url) as http:
+    async with httpx2.AsyncClient(base_url=world.daemon.url) as http:
         assert (await http.get("/ws/whatsapp/")).status_code == 404
 
 
@@ -203,7 +203,7 @@ async def test_streams_of_one_token_are_counted(home: Home) -> None:
             assert (code, "streams_per_token" in reason) == (4429, True)
             async with listening(world.daemon, world.bia):
                 pass
-            async with httpx.AsyncClient(base_url=world.daemon.url) as http:
+            async with httpx2.AsyncClient(base_url=world.daemon.url) as http:
                 page = (await http.get("/metrics")).text
                 assert 'pombal_event_subscribers{transport="websocket"} 2.0' in page
                 assert 'pombal_event_lag_events{transport="websocket"} 0.0' in page

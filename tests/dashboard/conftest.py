@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 from trio.testing import MockClock
@@ -30,7 +30,7 @@ HEALTH = Health(
 class Browser:
     """Somebody signed in. ``post`` fills in the form's token as the page would have."""
 
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
     token: str
     world: World
 
@@ -39,7 +39,7 @@ class Browser:
         assert answer.status_code == status, answer.text
         return answer.text
 
-    async def post(self, path: str, data: dict[str, str] | None = None, **options: object) -> httpx.Response:
+    async def post(self, path: str, data: dict[str, str] | None = None, **options: object) -> httpx2.Response:
         fields = {FORM_TOKEN: form_token(self.token)} | (data or {})
         return await self.http.post(path, data=fields, **options)  # type: ignore[arg-type]
 
@@ -64,12 +64,12 @@ Sign = Callable[..., Browser]
 @pytest.fixture
 async def sign_in(app: FastAPI, world: World) -> AsyncIterator[Sign]:
     """A browser of an owner; without one, of an administrator; None: of nobody."""
-    opened: list[httpx.AsyncClient] = []
+    opened: list[httpx2.AsyncClient] = []
 
     def sign(owner: str | None = "root", role: Role = Role.ADMIN, language: str = "en") -> Browser:
         token = "" if owner is None else world.deps.tokens.create(owner, role, DAY_S)[0]
-        http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app, raise_app_exceptions=True),
+        http = httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app, raise_app_exceptions=True),
             base_url="http://pombal.test",
             cookies={} if owner is None else {COOKIE: token},
             headers={"Accept-Language": language},

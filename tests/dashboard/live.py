@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import trio
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
@@ -106,8 +106,8 @@ class LiveDaemon:
         if self._process is None or self._process.poll() is not None:
             raise AssertionError((self.root / "log").read_text())
         try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
-        except httpx.TransportError:
+            return httpx2.get(f"{self.url}/readyz").status_code == 200
+        except httpx2.TransportError:
             return False
 
 
