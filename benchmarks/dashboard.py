@@ -8,7 +8,6 @@ figure is its first contentful paint, as the browser itself says it (from the cl
 """
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -99,7 +98,7 @@ def run(options: argparse.Namespace, state: Path) -> bool:
     if not (state / "pombal.db").exists():
         fill(state / "pombal.db", options.messages, options.sessions, options.days)
     with daemon(state, options.inbound_rate) as (url, _), sync_playwright() as playwright:
-        tokens = Tokens(load_keys(AuthSettings(), state / "token_secret", os.environ), AuthSettings)
+        tokens = Tokens(load_keys(AuthSettings(), state / "token_secret"), AuthSettings)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         context = browser.new_context(viewport={"width": 1280, "height": 860})
         context.add_cookies([{"name": COOKIE, "value": tokens.create("bench", Role.ADMIN, 86_400)[0], "url": url}])

@@ -10,7 +10,6 @@ machine; and what the question is held to.
 
 import argparse
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -180,7 +179,7 @@ def run(options: argparse.Namespace, state: Path) -> bool:
         print(f"filled in {time.perf_counter() - started:.0f} s", flush=True)
     holds = True
     with daemon(state, options.inbound_rate) as (url, pid):
-        tokens = Tokens(load_keys(AuthSettings(), state / "token_secret", os.environ), AuthSettings)
+        tokens = Tokens(load_keys(AuthSettings(), state / "token_secret"), AuthSettings)
         for role in (Role.ADMIN, Role.USER):
             client = Client(url, tokens.create("bench", role, 86_400)[0])
             newest = client.get("/messages/?session=bench-3&limit=1")["results"][0]

@@ -37,5 +37,6 @@ def make(folder: Path, name: str) -> Files:
     )
     files = Files(folder / "certificate.pem", folder / "key.pem")
     files.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
+    files.key.touch(0o600)
     files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return files

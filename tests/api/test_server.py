@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -74,23 +75,39 @@ class TestRefusals:
 
     async def test_an_address_of_another_machine(self) -> None:
         with pytest.raises(StartRefused, match="Cannot assign requested address"):
-            await open_sockets("203.0.113.9:0")
+            await open_sockets("203.0.113.9:0", may_be_reached=True)
 
     async def test_a_name_that_is_none(self) -> None:
         with pytest.raises(StartRefused, match=r"cannot listen on no\.such\.host\.invalid:0: "):
-            await open_sockets("no.such.host.invalid:0")
+            await open_sockets("no.such.host.invalid:0", may_be_reached=True)
 
     async def test_what_is_no_address(self) -> None:
         with pytest.raises(StartRefused, match="cannot listen on '8001': it must be address:port"):
-            await open_sockets("8001")
+            await open_sockets("8001", may_be_reached=False)
 
     async def test_a_descriptor_that_is_not_open(self) -> None:
         with pytest.raises(StartRefused, match="Bad file descriptor"):
-            await open_sockets("fd://100000")
+            await open_sockets("fd://100000", may_be_reached=False)
 
     async def test_a_descriptor_that_does_not_listen(self) -> None:
         with socket.socket() as idle, pytest.raises(StartRefused, match="no listening stream socket"):
-            await open_sockets(f"fd://{idle.fileno()}")
+            await open_sockets(f"fd://{idle.fileno()}", may_be_reached=False)
+
+    @pytest.mark.parametrize(("host", "family"), [("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6)])
+    async def test_a_socket_that_other_machines_can_reach(self, host: str, family: socket.AddressFamily) -> None:
+        """One of systemd's, say, which no setting names: in the clear only where somebody said so."""
+        with socket.create_server((host, 0), family=family) as inherited:
+            with pytest.raises(StartRefused, match=rf"other machines can reach {host}:\d+.*behind_proxy = true"):
+                await open_sockets(f"fd://{inherited.fileno()}", may_be_reached=False)
+            (listening,) = await open_sockets(f"fd://{inherited.fileno()}", may_be_reached=True)
+            listening.close()
+
+    async def test_a_socket_of_unix_is_local(self, tmp_path: Path) -> None:
+        with socket.socket(socket.AF_UNIX) as inherited:
+            inherited.bind(str(tmp_path / "s"))
+            inherited.listen()
+            (listening,) = await open_sockets(f"fd://{inherited.fileno()}", may_be_reached=False)
+            listening.close()
 
 
 async def connect_until_refused(address: tuple[str, int]) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from structlog.testing import capture_logs
 
 from pombal.auth.keys import Key, load_keys
 from pombal.config.errors import StartRefused
@@ -14,42 +13,49 @@ from pombal.config.settings import AuthSettings
 from tests.auth.making import SECRET, pem
 
 
-def loaded(tmp_path: Path, settings: dict[str, str], environ: dict[str, str] | None = None) -> Key | None:
-    return load_keys(AuthSettings.model_validate(settings), tmp_path / "token_secret", environ or {}).operators
+def loaded(tmp_path: Path, settings: dict[str, str]) -> Key | None:
+    return load_keys(AuthSettings.model_validate(settings), tmp_path / "token_secret").operators
+
+
+def written(path: Path, content: bytes) -> Path:
+    """A file of the operator's, for the daemon's eyes alone."""
+    path.touch(0o600)
+    path.write_bytes(content)
+    return path
 
 
 def test_our_own_secret_is_made_once_and_for_us_alone(tmp_path: Path) -> None:
     path = tmp_path / "token_secret"
-    first, second = (load_keys(AuthSettings(), path, {}) for _ in range(2))
+    first, second = (load_keys(AuthSettings(), path) for _ in range(2))
     assert first.own_secret == second.own_secret
     assert first.operators is None
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert os.listdir(tmp_path) == ["token_secret"]
     assert len(first.own_secret) >= 32
-    assert load_keys(AuthSettings(), tmp_path / "another", {}).own_secret != first.own_secret
+    assert load_keys(AuthSettings(), tmp_path / "another").own_secret != first.own_secret
 
 
-def test_a_secret_that_others_could_read_is_closed_to_them_and_told(tmp_path: Path) -> None:
-    load_keys(AuthSettings(), tmp_path / "token_secret", {})
-    (tmp_path / "token_secret").chmod(0o644)
-    with capture_logs() as logs:
-        load_keys(AuthSettings(), tmp_path / "token_secret", {})
-    assert stat.S_IMODE((tmp_path / "token_secret").stat().st_mode) == 0o600
-    assert [entry["log_level"] for entry in logs] == ["warning"]
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o660, 0o602])
+def test_a_secret_that_others_can_read_or_change_is_no_start(tmp_path: Path, mode: int) -> None:
+    own = tmp_path / "token_secret"
+    load_keys(AuthSettings(), own)
+    theirs = written(tmp_path / "django", SECRET)
+    for path, settings in ((theirs, AuthSettings(secret_file=str(theirs))), (own, AuthSettings())):
+        path.chmod(mode)
+        with pytest.raises(
+            StartRefused, match=rf"{path.name} .*\(mode {mode:04o}\): chmod 6.0 .*{path.name}"
+        ) as refused:
+            load_keys(settings, own)
+        assert SECRET.decode() not in str(refused.value)
+        assert stat.S_IMODE(path.stat().st_mode) == mode, "what could be read may have been: a person decides"
+        path.chmod(0o600)
+        load_keys(settings, own)
 
 
 def test_the_operators_secret_without_its_line_end(tmp_path: Path) -> None:
-    (tmp_path / "django").write_bytes(SECRET + b"\n")
-    key = loaded(tmp_path, {"secret_file": str(tmp_path / "django")})
+    key = loaded(tmp_path, {"secret_file": str(written(tmp_path / "django", SECRET + b"\n"))})
     assert key == Key("HS256", SECRET)
     assert SECRET.decode() not in repr(key)
-
-
-def test_systemds_credentials(tmp_path: Path) -> None:
-    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
-    assert loaded(tmp_path, {}, environ) is None
-    (tmp_path / "jwt-secret").write_bytes(SECRET)
-    assert loaded(tmp_path, {}, environ) == Key("HS256", SECRET)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +81,7 @@ def test_a_public_key_decides_its_algorithm(tmp_path: Path, private: rsa.RSAPriv
 )
 def test_what_is_no_key_refuses_the_start(tmp_path: Path, content: bytes | None, setting: str, says: str) -> None:
     if content is not None:
-        (tmp_path / "key").write_bytes(content)
+        written(tmp_path / "key", content)
     with pytest.raises(StartRefused, match=says) as refused:
         loaded(tmp_path, {setting: str(tmp_path / "key")})
     assert SECRET.decode() not in str(refused.value)

@@ -48,6 +48,7 @@ def same(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @asynccontextmanager
 async def world_of(home: Home, settings: Settings | None = None) -> AsyncIterator[World]:
     """The daemon takes tokens signed with SECRET as well, to the second, and logs all it ever would."""
+    (home.root / "secret").touch(0o600)
     (home.root / "secret").write_text(SECRET)
     auth: Settings = {"auth": {"secret_file": str(home.root / "secret"), "leeway_s": 0}, "log": {"level": "debug"}}
     home.configure(merged(auth, settings or {}))

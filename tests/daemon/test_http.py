@@ -49,6 +49,7 @@ async def shell(home: Home, script: str, **env: str) -> str:
 @pytest.mark.system("curl")
 async def test_the_platforms_own_curl_lines_as_they_stand(home: Home) -> None:
     """But for the port, which a test may not choose."""
+    (home.root / "secret").touch(0o600)
     (home.root / "secret").write_bytes(DJANGO_SECRET)
     home.configure({"auth": {"secret_file": str(home.root / "secret")}})
     lines = [

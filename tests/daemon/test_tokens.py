@@ -19,11 +19,12 @@ async def test_a_token_outlives_the_daemon_that_made_it(home: Home) -> None:
         await daemon.stop()
     path = home.state / "token_secret"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    tokens = Tokens(load_keys(AuthSettings(), path, {}), AuthSettings)
+    tokens = Tokens(load_keys(AuthSettings(), path), AuthSettings)
     assert all(tokens.authenticate(each["token"]).caller.owner == "ana" for each in (made, second))
 
 
 async def test_a_bad_key_refuses_the_start(home: Home) -> None:
+    (home.root / "short").touch(0o600)
     (home.root / "short").write_text("secret")
     home.configure({"auth": {"secret_file": str(home.root / "short")}})
     async with home.process() as daemon:

@@ -290,10 +290,21 @@ def test_doors_that_let_strangers_in_stay_shut(listen: Listen) -> None:
 def test_a_token_is_one_line_and_long_enough(tmp_path: Path) -> None:
     for content in (b"", b"short", b"two words of a token\n", b"\xff" * 20):
         (tmp_path / "token").write_bytes(content)
+        (tmp_path / "token").chmod(0o600)
         with pytest.raises(Unusable):
             listening.token_of(Listen(token_file=tmp_path / "token"))
     (tmp_path / "token").write_text(f"{TOKEN}\n")
     assert listening.token_of(Listen(token_file=tmp_path / "token")) == TOKEN
+    (tmp_path / "token").chmod(0o644)
+    with pytest.raises(Unusable, match=r"is open to others \(mode 0644\): chmod 6"):
+        listening.token_of(Listen(token_file=tmp_path / "token"))
+
+
+async def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:
+    for name in ("cert", "key"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(Unusable, match="is open to others"):
+        await listening.listeners(Listen(host="127.0.0.1", tls_cert=tmp_path / "cert", tls_key=tmp_path / "key"))
 
 
 async def test_a_socket_left_behind_makes_way_and_is_ours_alone(tmp_path: Path) -> None:

@@ -5,14 +5,18 @@ import socket
 
 import trio
 
-from pombal.config.bind import InheritedBind, TcpBind, parse_bind
+from pombal.config.bind import InheritedBind, TcpBind, is_loopback, parse_bind
 from pombal.config.errors import StartRefused
+from pombal.config.settings import IN_THE_CLEAR
 
 BACKLOG = 1024
 
 
-async def open_sockets(bind: str) -> list[socket.socket]:
-    """Listening sockets; several where a host name has several addresses. Raises StartRefused."""
+async def open_sockets(bind: str, *, may_be_reached: bool) -> list[socket.socket]:
+    """Listening sockets; several where a host name has several addresses. Raises StartRefused.
+
+    may_be_reached: by other machines. Without it, only loopback and Unix sockets are listened on.
+    """
     try:
         address = parse_bind(bind)
         sockets = [_inherited(address)] if isinstance(address, InheritedBind) else await _bound(address)
@@ -21,7 +25,16 @@ async def open_sockets(bind: str) -> list[socket.socket]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StartRefused(f"cannot listen on {bind}: {reason}; stop what uses it, or set [http] bind") from error
+    if not may_be_reached and (open_to_all := [each for each in sockets if not _is_local(each)]):
+        where = "{}:{}".format(*open_to_all[0].getsockname()[:2])
+        for each in sockets:
+            each.close()
+        raise StartRefused(f"[http] {IN_THE_CLEAR.format(bind=where)}")
     return sockets
+
+
+def _is_local(listening: socket.socket) -> bool:
+    return listening.family == socket.AF_UNIX or is_loopback(listening.getsockname()[0])
 
 
 async def _bound(address: TcpBind) -> list[socket.socket]:

@@ -66,7 +66,7 @@ class HttpServer:
         got. Raises StartRefused where bind cannot be listened on, or the certificate not be used.
         """
         self.reload_certificate()
-        sockets = await open_sockets(bind)
+        sockets = await open_sockets(bind, may_be_reached=self._settings.may_be_reached)
         for each in sockets:
             limit_unread(each, self._settings.stream_timeout_s)
         listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(each)) for each in sockets]

@@ -1,11 +1,13 @@
 """TLS by certificate files."""
 
 import ssl
+from pathlib import Path
 from typing import Self
 
 import trio
 
 from pombal.config.errors import StartRefused
+from pombal.config.secret_files import SecretExposed, check_secret
 from pombal.config.settings import HttpSettings
 
 
@@ -29,7 +31,10 @@ class Certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.set_alpn_protocols(["http/1.1"])
         try:
+            check_secret(Path(self._key))
             context.load_cert_chain(self._certificate, self._key, password=lambda: "")
+        except SecretExposed as error:
+            raise StartRefused(f"[http] tls_key {error}") from None
         except (OSError, ssl.SSLError) as error:
             raise StartRefused(
                 f"cannot use the certificate {self._certificate} with the key {self._key}: {_reason(error)}; "

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import structlog
 import trio
 
 from pombal import __version__
@@ -15,8 +17,10 @@ from pombal.app.housekeeping import Housekeeping
 from pombal.app.telemetry import Telemetry
 from pombal.auth.keys import load_keys
 from pombal.auth.tokens import Tokens
+from pombal.config.errors import StartRefused
 from pombal.config.paths import Paths
 from pombal.config.reload import LiveSettings, ReloadReport
+from pombal.config.secret_files import SecretExposed, check_secret
 from pombal.config.settings import WebSettings
 from pombal.hub.hub import Hub
 from pombal.link.base import OpenLink
@@ -41,6 +45,8 @@ from pombal.store.message_queries import queue_depths
 from pombal.store.reader import Reader
 from pombal.store.session_queries import present_sessions
 from pombal.store.writer import CommitReport, Writer
+
+log = structlog.get_logger()
 
 CLOSE_TIMEOUT_S = 10.0
 
@@ -79,7 +85,8 @@ async def build_rooms(
     Raises StoreError, StartRefused.
     """
     settings = live.current
-    tokens = Tokens(load_keys(settings.auth, paths.token_secret, os.environ), lambda: live.current.auth)
+    _refuse_exposed(settings.web)
+    tokens = Tokens(load_keys(settings.auth, paths.token_secret), lambda: live.current.auth)
     connection = open_writer(paths.database, settings.recorder, settings.store)
     log_id = log_id_of(connection)
     writer = ThreadedWriter(Writer(connection, system_clock, settings.latency.acceptable_ms), WriterThread())
@@ -140,6 +147,17 @@ async def build_rooms(
         stored_sessions=stored_sessions,
         queue_depths=await reader.run(queue_depths),
     )
+
+
+def _refuse_exposed(web: WebSettings) -> None:
+    """Now and not only when a session connects. A file that is not there yet is told then: it may come."""
+    try:
+        if web.gateway_token_file is not None:
+            check_secret(Path(web.gateway_token_file))
+    except SecretExposed as error:
+        raise StartRefused(f"[web] gateway_token_file {error}") from None
+    except OSError as error:
+        log.warning("the token of the gateway elsewhere cannot be read", path=web.gateway_token_file, error=str(error))
 
 
 def _network(live: LiveSettings, paths: Paths) -> SimulatedNetwork | None:

@@ -1,4 +1,4 @@
-"""The keys that tokens are checked with: the operator's, from a file or a systemd credential, and always our own.
+"""The keys that tokens are checked with: the operator's, from a file, and always our own.
 
 Our own secret is made at the first start. Tokens signed with it name it (`kid`), so that neither key is ever tried on
 the other's tokens.
@@ -6,13 +6,10 @@ the other's tokens.
 
 import os
 import secrets
-import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -20,13 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from pombal.config.errors import StartRefused
+from pombal.config.secret_files import SecretExposed, read_secret
 from pombal.config.settings import AuthSettings
-
-log = structlog.get_logger()
 
 SECRET_MIN_BYTES = 32  # RFC 7518, 3.2: a key for HS256 is no shorter than its hash
 RSA_MIN_BITS = 2048  # RFC 7518, 3.3
-SECRET_CREDENTIAL, PUBLIC_KEY_CREDENTIAL = "jwt-secret", "jwt-public-key"
 _MAX_BYTES = 65_536
 
 PublicKey = RSAPublicKey | Ed25519PublicKey | Ed448PublicKey
@@ -48,14 +43,13 @@ class Keys:
     operators: Key | None = None
 
 
-def load_keys(settings: AuthSettings, own_path: Path, environ: Mapping[str, str]) -> Keys:
+def load_keys(settings: AuthSettings, own_path: Path) -> Keys:
     """The keys as configured; our own is made where there is none yet. Raises StartRefused with what to do."""
-    return Keys(_own_secret(own_path), _operators_key(settings, environ))
+    return Keys(_own_secret(own_path), _operators_key(settings))
 
 
-def _operators_key(settings: AuthSettings, environ: Mapping[str, str]) -> Key | None:
-    secret = _path(settings.secret_file, SECRET_CREDENTIAL, environ)
-    public = _path(settings.public_key_file, PUBLIC_KEY_CREDENTIAL, environ)
+def _operators_key(settings: AuthSettings) -> Key | None:
+    secret, public = _path(settings.secret_file), _path(settings.public_key_file)
     if secret is not None and public is not None:
         raise StartRefused(
             f"tokens are checked with a secret ({secret}) or with a public key ({public}), not with both: "
@@ -66,17 +60,19 @@ def _operators_key(settings: AuthSettings, environ: Mapping[str, str]) -> Key | 
     return None if public is None else _public_key(public)
 
 
-def _path(given: str | None, credential: str, environ: Mapping[str, str]) -> Path | None:
-    """The file that was named; else systemd's credential of that name, where there is one (systemd.exec(5))."""
-    if given:
-        return Path(given).expanduser()
-    directory = environ.get("CREDENTIALS_DIRECTORY")
-    path = Path(directory) / credential if directory else None
-    return path if path is not None and path.exists() else None
+def _path(given: str | None) -> Path | None:
+    return Path(given).expanduser() if given else None
 
 
 def _secret(path: Path, setting: str) -> bytes:
-    secret = _read(path, setting).strip(b"\r\n")  # the line end is the editor's
+    try:
+        secret = read_secret(path, _MAX_BYTES).strip(b"\r\n")  # the line end is the editor's
+    except SecretExposed as error:
+        raise StartRefused(
+            f"{error} (whoever has read it can make tokens: better give {setting} another one)"
+        ) from None
+    except OSError as error:
+        raise _unreadable(path, setting, error) from error
     if len(secret) < SECRET_MIN_BYTES:
         raise StartRefused(
             f"the secret in {path} has {len(secret)} bytes; HS256 asks for at least {SECRET_MIN_BYTES} (RFC 7518): "
@@ -105,7 +101,11 @@ def _read(path: Path, setting: str) -> bytes:
         with path.open("rb") as file:
             return file.read(_MAX_BYTES)
     except OSError as error:
-        raise StartRefused(f"cannot read {path}: {error.strerror}; mend that, or set {setting}") from error
+        raise _unreadable(path, setting, error) from error
+
+
+def _unreadable(path: Path, setting: str, error: OSError) -> StartRefused:
+    return StartRefused(f"cannot read {path}: {error.strerror}; mend that, or set {setting}")
 
 
 # Our own
@@ -115,9 +115,6 @@ def _own_secret(path: Path) -> bytes:
     try:
         if not path.exists():
             _make(path)
-        elif stat.S_IMODE(path.stat().st_mode) & 0o077:
-            log.warning("the token secret could be read by others; now it cannot", path=str(path))
-            path.chmod(0o600)
     except OSError as error:
         raise StartRefused(f"cannot keep a token secret at {path}: {error.strerror}") from error
     return _secret(path, "this file (or remove it, and all tokens made so far are void)")

@@ -62,10 +62,11 @@ def _read(file: str | None) -> tuple[Loaded, Paths]:
 
 def _as_object(loaded: Loaded, paths: Paths) -> dict[str, Any]:
     given = [f"{name}.{key}" for name, section in _sections(loaded) for key in sorted(section.model_fields_set)]
+    by_file = [key for key in given if key not in loaded.from_credentials]
     return {
         "file": None if loaded.path is None else str(loaded.path),
         "settings": loaded.settings.model_dump(mode="json"),
-        "set_by_file": given,
+        "set_by_file": by_file,
         "paths": {name: str(path) for name, path in _places(paths).items()},
     }
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 _INHERITED = re.compile(r"fd://(\d{1,9})")
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\[\]:]+)):(?P<port>\d{1,5})")
@@ -39,3 +40,13 @@ def check_bind(text: str) -> str:
     """For the settings: text as it is, if it is an address. Raises ValueError."""
     parse_bind(text)
     return text
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it. Of names only `localhost` is known; any other might lead anywhere."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

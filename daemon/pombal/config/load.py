@@ -9,9 +9,12 @@ from typing import Any
 import tomli
 from pydantic import ValidationError
 
+from pombal.config.credentials import with_credentials
 from pombal.config.errors import ConfigError
 from pombal.config.problems import problems_of
+from pombal.config.secret_files import SecretExposed, check_secret
 from pombal.config.settings import Settings
+from pombal.config.urls import has_password
 
 MAX_BYTES = 1_048_576  # a configuration longer than this is another file, given by mistake
 PLACES = (Path("config.toml"), Path("/etc/pombal/config.toml"))
@@ -19,16 +22,19 @@ PLACES = (Path("config.toml"), Path("/etc/pombal/config.toml"))
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What is set, and the file that says so; path is None where the built-in defaults hold."""
+    """What is set, and the file that says so; path is None where the built-in defaults hold.
+
+    from_credentials: the keys that systemd's credentials have filled.
+    """
 
     settings: Settings
     path: Path | None
+    from_credentials: frozenset[str] = frozenset()
 
 
 def load_config(argument: str | None, environ: Mapping[str, str]) -> Loaded:
     """The settings of the file that find_config finds. Raises ConfigError."""
-    path = find_config(argument, environ)
-    return Loaded(Settings() if path is None else load(path), path)
+    return _loaded(find_config(argument, environ), environ)
 
 
 def find_config(argument: str | None, environ: Mapping[str, str]) -> Path | None:
@@ -45,16 +51,38 @@ def find_config(argument: str | None, environ: Mapping[str, str]) -> Path | None
 
 def load(path: Path) -> Settings:
     """Read and validate one file. Raises ConfigError, with every problem that was found."""
-    return parse(_read(path), path)
+    return _loaded(path, {}).settings
 
 
 def parse(text: str, path: Path) -> Settings:
     """Validate the text of a file; path is for the error only. Raises ConfigError."""
-    data = _toml(text, path)
+    return _validated(_toml(text, path), path)
+
+
+def _loaded(path: Path | None, environ: Mapping[str, str]) -> Loaded:
+    given = {} if path is None else _toml(_read(path), path)
+    data, from_credentials = with_credentials(given, environ)
+    settings = _validated(data, path or Path("config.toml"))
+    if path is not None and settings.web.proxy is not None and has_password(settings.web.proxy):
+        _refuse_if_open(path)
+    return Loaded(settings, path, from_credentials)
+
+
+def _validated(data: dict[str, Any], path: Path) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
         raise ConfigError(path, problems_of(error, data)) from None
+
+
+def _refuse_if_open(path: Path) -> None:
+    """A configuration is no secret, until a password stands in it."""
+    try:
+        check_secret(path)
+    except SecretExposed as error:
+        raise ConfigError(path, [f"web.proxy: has a password in it, but {error}"]) from None
+    except OSError as error:
+        raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from None
 
 
 def _is_there(place: Path) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from pombal.config.bind import check_bind
+from pombal.config.bind import TcpBind, check_bind, is_loopback, parse_bind
 from pombal.config.urls import check_gateway_url, check_proxy
 from pombal.model.session import LinkKind
 
@@ -14,6 +14,11 @@ Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 Claim = Annotated[str, Field(min_length=1, max_length=64)]
+
+IN_THE_CLEAR = (
+    "other machines can reach {bind}, and could read tokens and messages on the way: set tls_certificate and tls_key, "
+    "or behind_proxy = true where a proxy in front has the certificate"
+)
 
 
 class Section(BaseModel):
@@ -140,6 +145,9 @@ class HttpSettings(Section):
     bind: Annotated[str, AfterValidator(check_bind)] = Field(
         "127.0.0.1:8001", description="Address and port; loopback by default."
     )
+    behind_proxy: bool = Field(
+        False, description="Other machines may reach bind without TLS here: a proxy in front has the certificate."
+    )
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = Field(
         None, description="Where the outside finds this server; for links that Pombal gives."
     )
@@ -188,6 +196,19 @@ class HttpSettings(Section):
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together")
         return self
+
+    @model_validator(mode="after")
+    def _not_in_the_clear(self) -> Self:
+        """Sockets that were inherited are looked at when they are there (api/listening.py)."""
+        bind = parse_bind(self.bind)
+        if self.enabled and isinstance(bind, TcpBind) and not (is_loopback(bind.host) or self.may_be_reached):
+            raise ValueError(f"{IN_THE_CLEAR.format(bind=self.bind)}; or bind to 127.0.0.1")
+        return self
+
+    @property
+    def may_be_reached(self) -> bool:
+        """By other machines, that is: tokens and messages are not in the clear on the way."""
+        return self.behind_proxy or self.tls_certificate is not None
 
 
 class AuthSettings(Section):

@@ -1,7 +1,8 @@
 """Addresses of others: proxies on the way to WhatsApp, and gateways elsewhere."""
 
-from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
+
+from pombal.config.bind import is_loopback
 
 PROXY_SCHEMES = ("http", "socks5")
 
@@ -19,6 +20,11 @@ def check_proxy(text: str) -> str:
     return text
 
 
+def has_password(proxy: str) -> bool:
+    """proxy: as check_proxy lets it pass."""
+    return urlsplit(proxy).password is not None
+
+
 def check_gateway_url(text: str) -> str:
     """For the settings: text as it is, if a gateway can be reached there and its token not be overheard."""
     url = _split(text)
@@ -27,7 +33,7 @@ def check_gateway_url(text: str) -> str:
     _port(url)
     if url.query or url.fragment or url.username:
         raise ValueError("must have no user, query or fragment; the token goes into [web] gateway_token_file")
-    if url.scheme == "ws" and not _is_loopback(url.hostname):
+    if url.scheme == "ws" and not is_loopback(url.hostname):
         raise ValueError("must be wss://: over ws:// anybody on the way could read the token; ws:// is for loopback")
     return text
 
@@ -46,12 +52,3 @@ def _port(url: SplitResult) -> int | None:
         return url.port
     except ValueError:
         raise ValueError("must have a port between 0 and 65535") from None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,6 +1,5 @@
 """Opening the doors: a Unix socket that is the daemon's alone, or an address that only a token opens."""
 
-import ipaddress
 import os
 import socket
 import ssl
@@ -9,10 +8,13 @@ from pathlib import Path
 
 import trio
 
+from pombal.config.bind import is_loopback
+from pombal.config.secret_files import SecretExposed, check_secret, read_secret
 from pombal.gateway.options import Listen
 
 SOCKET_PATH_MAX_BYTES = 107
 BACKLOG = 128
+TOKEN_FILE_MAX_BYTES = 65_536
 
 
 class Unusable(Exception):
@@ -25,18 +27,11 @@ def check(listen: Listen) -> None:
         raise Unusable("say where to listen: --socket PATH, or --listen HOST:PORT")
     if (listen.tls_cert is None) != (listen.tls_key is None):
         raise Unusable("--tls-cert and --tls-key go together")
-    if listen.host and not _is_loopback(listen.host) and (listen.tls_cert is None or listen.token_file is None):
+    if listen.host and not is_loopback(listen.host) and (listen.tls_cert is None or listen.token_file is None):
         raise Unusable(
             f"{listen.host} can be reached from other machines: give --token-file, --tls-cert and --tls-key,"
             " or listen on 127.0.0.1"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def token_of(listen: Listen) -> str | None:
@@ -44,7 +39,9 @@ def token_of(listen: Listen) -> str | None:
     if listen.token_file is None:
         return None
     try:
-        token = listen.token_file.read_text(encoding="ascii").strip()
+        token = read_secret(listen.token_file, TOKEN_FILE_MAX_BYTES).decode("ascii").strip()
+    except SecretExposed as error:
+        raise Unusable(str(error)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise Unusable(f"the token file {listen.token_file} cannot be read: {error}") from error
     if len(token) < 16 or any(not "!" <= char <= "~" for char in token):
@@ -57,14 +54,23 @@ async def listeners(listen: Listen) -> Sequence[trio.abc.Listener[trio.abc.Strea
     try:
         if listen.socket is not None:
             return [_unix(listen.socket)]
+        context = _context(listen)
         tcp = await trio.open_tcp_listeners(listen.port, host=listen.host)
-        if listen.tls_cert is None:
-            return tcp
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(listen.tls_cert, listen.tls_key)
-        return [trio.SSLListener(each, context, https_compatible=True) for each in tcp]
+        return tcp if context is None else [trio.SSLListener(each, context, https_compatible=True) for each in tcp]
+    except SecretExposed as error:
+        raise Unusable(str(error)) from None
     except (OSError, ssl.SSLError) as error:
         raise Unusable(f"cannot listen: {error}") from error
+
+
+def _context(listen: Listen) -> ssl.SSLContext | None:
+    """Raises OSError, SecretExposed."""
+    if listen.tls_cert is None or listen.tls_key is None:
+        return None
+    check_secret(listen.tls_key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(listen.tls_cert, listen.tls_key)
+    return context
 
 
 def _unix(path: Path) -> trio.SocketListener:

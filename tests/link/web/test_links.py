@@ -54,6 +54,7 @@ async def elsewhere(gateway: FakeGateway) -> AsyncIterator[str]:
 @pytest.fixture
 def token_file(tmp_path: Path) -> Path:
     path = tmp_path / "token"
+    path.touch(0o600)
     path.write_text("s3cret\n")
     return path
 
@@ -75,12 +76,17 @@ async def test_a_gateway_elsewhere_with_a_token(tmp_path: Path, token_file: Path
         with pytest.raises(LinkLost, match="refuses our token"):
             async with room.open(context()):
                 pass
+        token_file.chmod(0o644)
+        with pytest.raises(LinkLost, match="is open to others"):
+            async with room.open(context()):
+                pass
 
 
 @pytest.mark.parametrize("content", [None, "", "two words", "näo"])
 async def test_a_token_file_without_a_token(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "token"
     if content is not None:
+        path.touch(0o600)
         path.write_text(content)
     async with links(tmp_path, gateway_url="ws://127.0.0.1:9", gateway_token_file=str(path)) as room:
         with pytest.raises(LinkLost, match="gateway_token_file"):

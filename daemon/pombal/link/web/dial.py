@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 import trio
 from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
 
+from pombal.config.secret_files import SecretExposed, read_secret
 from pombal.link.base import LinkLost
 from pombal.link.wire.limits import FRAME_MAX_BYTES, PATH
 
 HANDSHAKE_TIMEOUT_S = 10.0
 RECEIVE_BUFFER_BYTES = 65_536
+TOKEN_FILE_MAX_BYTES = 65_536
 UNAUTHORIZED_STATUS = 401
 DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
@@ -60,7 +62,9 @@ def way_to_url(url: str, session_id: str, token_file: str | None) -> Way:
 
 def _token(path: str) -> bytes:
     try:
-        token = Path(path).read_bytes().strip()
+        token = read_secret(Path(path), TOKEN_FILE_MAX_BYTES).strip()
+    except SecretExposed as error:
+        raise LinkLost(f"[web] gateway_token_file {error}") from None
     except OSError as error:
         raise LinkLost(f"[web] gateway_token_file {path} cannot be read: {error.strerror}") from error
     if not token or any(byte <= 32 or byte >= 127 for byte in token):
