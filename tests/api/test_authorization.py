@@ -65,6 +65,7 @@ ROWS: dict[str, Row] = {
     f"POST {M}/{{id:digits}}/resend": Row(409, 404, 409),
     f"POST {BASE}/send": Row(202, 404, 202, options=body(session="ana", to=TO, text=SECRET_TEXT)),
     "GET /api/v1/events": Row(200, 200, 200, path="/api/v1/events?after=0"),
+    "GET /api/v1/audit": Row(403, 403, 200),
     "GET /api/v1/events/stream": Row(200, 200, 200, is_endless=True),
     "GET /api/v1/health": Row(200, 200, 200, is_public=True),
     "GET /livez": Row(200, 200, 200, is_public=True),

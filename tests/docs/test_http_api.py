@@ -143,11 +143,14 @@ async def test_examples(examples: list[Block]) -> None:
 
 
 def test_each_thing_is_shown_in_each_language() -> None:
-    """Exceptions have a reason: a browser has no need of pages of events, and a shell cannot hold a WebSocket open."""
+    """Exceptions have a reason: a browser has no need of pages of events, nor of what is for admins, and a shell cannot
+    hold a WebSocket open.
+    """
     shown: dict[str, set[str]] = {}
     for block in blocks():
         shown.setdefault(block.heading, set()).add(block.language)
     fewer = {heading: languages for heading, languages in shown.items() if languages != set(COMMANDS)}
     assert fewer == {
         "Over the WebSocket": {"python", "javascript"}, "Page by page": {"sh"}, "Is it well?": {"sh"},
+        "Who did what": {"sh"},
     }  # fmt: skip

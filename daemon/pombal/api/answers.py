@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pombal.api.context import api_of
-from pombal.model.results import EventPage, MessagePage, SessionPage
+from pombal.model.results import AuditPage, EventPage, MessagePage, SessionPage
 
 # What a token's owner sees is nobody else's, whatever caches lie between.
 UNCACHED = {"Cache-Control": "no-store"}
@@ -21,7 +21,7 @@ def answer(result: BaseModel, status: int = 200) -> Response:
     return Response(body, status, UNCACHED, "application/json")
 
 
-def page_answer(request: Request, page: SessionPage | MessagePage) -> Response:
+def page_answer(request: Request, page: SessionPage | MessagePage | AuditPage) -> Response:
     """A page of a list; where there is another one, `next` leads to it."""
     following = None if page.next is None else with_query(request, cursor=page.next)
     return answer(page.model_copy(update={"next": following}))

@@ -37,6 +37,12 @@ EVENT: dict[str, Any] = {
     "seq": 90412, "type": "message.queued", "session": "suporte", "owner": "42", "at": "2026-09-21T14:13:20.000Z",
     "data": MESSAGE | {"status": "queued"},
 }  # fmt: skip
+AUDITED: dict[str, Any] = {
+    "id": 311, "at": "2026-09-21T14:13:20.000Z", "method": "session.stop", "outcome": "ok",
+    "caller": {"name": "1's token", "role": "admin", "owner": "1", "uid": None, "pid": None, "user": None,
+               "token_id": "01M4QK3T9ZC8V6W2J5N7R1XBDE"},
+    "target": {"name": "suporte"},
+}  # fmt: skip
 _NEXT = "https://pombal.example.com/api/v1/whatsapp/"
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -53,6 +59,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "LinkCode": {"code": "2@wN8k3vQ0…,mR5c…,1", "expires_at": "2026-09-21T14:13:40.000Z"},
     "LatencyStats": STATS,
     "Marked": {"marked": 3},
+    "AuditPage": {"results": [AUDITED], "next": f"{_NEXT.replace('whatsapp', 'audit')}?limit=1&cursor=311"},
     "EventPage": {
         "next": None, "results": [EVENT], "last_seq": 90412, "log_id": "01M4QHJ7T1S0N6E2C4B8A9ZXYV",
     },

@@ -19,7 +19,7 @@ from pombal.model.session import Session
 BODIES: tuple[type[BaseModel], ...] = (StartBody, SessionBody, PairCodeBody, MarkReadBody, SendBody)
 RESULTS: tuple[type[BaseModel], ...] = (
     Session, Message, r.SessionPage, r.MessagePage, r.SessionDeleted, r.SessionMetrics, r.LinkCode, r.LatencyStats,
-    r.Marked,
+    r.Marked, r.AuditPage,
 )  # fmt: skip
 DESCRIPTION = """\
 WhatsApp sessions, messages and how long each one took.
@@ -60,7 +60,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
 def _schemas(mode: Any, models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
     _, document = models_json_schema([(model, mode) for model in models], ref_template=f"{SCHEMAS}{{model}}")
     schemas: dict[str, Any] = document["$defs"]
-    for name in ("SessionPage", "MessagePage"):
+    for name in ("SessionPage", "MessagePage", "AuditPage"):
         if name in schemas:
             _as_http_has_it(schemas[name])
     return schemas

@@ -115,6 +115,24 @@ class EventListQuery(QueryModel):
     limit: Annotated[int, Field(ge=1, le=1000), Whole] = 50
 
 
+class AuditListQuery(QueryModel):
+    method: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="Only this method, or a family of them (`session.`)."
+    )
+    owner: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
+        None, description="Only what was done with this owner's tokens."
+    )
+    uid: Annotated[Natural | None, Whole] = Field(None, description="Only what this user of the machine did.")
+    outcome: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="`ok`, or the kind of a refusal."
+    )
+    session: SessionRef | None = Field(None, description="Only what was done to this session, as it was named then.")
+    since: TimeText | None = None
+    until: TimeText | None = None
+    limit: Annotated[Limit, Whole] = 50
+    cursor: Cursor | None = Field(None, description="`next` leads to the following page by itself.")
+
+
 Sessions = Annotated[SessionListQuery, Query()]
 OneSession = Annotated[SessionQuery, Query()]
 Deletion = Annotated[DeleteQuery, Query()]
@@ -122,3 +140,4 @@ Messages = Annotated[MessageListQuery, Query()]
 HighLatency = Annotated[HighLatencyQuery, Query()]
 Latency = Annotated[LatencyQuery, Query()]
 Events = Annotated[EventListQuery, Query()]
+Audit = Annotated[AuditListQuery, Query()]

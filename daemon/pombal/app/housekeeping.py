@@ -4,7 +4,7 @@ import structlog
 import trio
 
 from pombal.config.reload import LiveSettings
-from pombal.model.changes import Change, ClearCodes, FailQueue, PruneEvents, PruneRollups
+from pombal.model.changes import Change, ClearCodes, FailQueue, PruneAudit, PruneEvents, PruneRollups
 from pombal.model.clock import Clock
 from pombal.model.errors import PombalError
 from pombal.recorder.recorder import Recorder
@@ -74,8 +74,11 @@ class Housekeeping:
 
     async def _prune(self) -> None:
         now = self._clock()
-        before_ms = now.wall_ms - int(self._live.current.retention.events_days * DAY_MS)
+        kept = self._live.current.retention
+        before_ms = now.wall_ms - int(kept.events_days * DAY_MS)
         await self._slices(PruneEvents(at=now, before_ms=before_ms, limit=SLICE))
+        before_ms = now.wall_ms - int(kept.audit_days * DAY_MS)
+        await self._slices(PruneAudit(at=now, before_ms=before_ms, limit=SLICE))
         keys = [0, *(seat.key for seat in self._registry)]
         for start in range(0, len(keys), SLICE):
             part = tuple(keys[start : start + SLICE])

@@ -16,6 +16,7 @@ from pombal.model.ids import new_ulid
 
 TOKEN_MAX_CHARACTERS = 8192
 OWNER_MAX_CHARACTERS = 128
+JTI_MAX_CHARACTERS = 128
 ACCESS, SIGN_IN = "access", "sign_in"
 SIGN_IN_S = 600
 SIGN_INS_MAX = 10_000
@@ -116,7 +117,8 @@ class Tokens:
         # True is what a claim such as is_superuser holds.
         role = Role.ADMIN if granted is True or granted == Role.ADMIN.value else Role.USER
         expires_at_s = float(claims["exp"]) + settings.leeway_s
-        return Identity(Caller(f"{owner}'s token", role, owner), expires_at_s, _token_id(token))
+        caller = Caller(f"{owner}'s token", role, owner, token_id=_jti(claims) or _token_id(token))
+        return Identity(caller, expires_at_s, _token_id(token))
 
     # Making
 
@@ -142,6 +144,12 @@ def _owner(claims: dict[str, Any], names: tuple[str, ...] | list[str]) -> str:
     if not 1 <= len(owner) <= OWNER_MAX_CHARACTERS or not owner.isprintable():
         raise _refused(f"the token's owner has 1 to {OWNER_MAX_CHARACTERS} printable characters")
     return owner
+
+
+def _jti(claims: dict[str, Any]) -> str | None:
+    """The token's own id, where it has one that can be written down."""
+    jti = claims.get("jti")
+    return jti if isinstance(jti, str) and 1 <= len(jti) <= JTI_MAX_CHARACTERS and jti.isprintable() else None
 
 
 def _token_id(token: str) -> str:

@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from pombal.cli import config, contacts, daemon, db, events, gateway, messages, sessions, simulator, tokens
+from pombal.cli.audit import audit
 from pombal.cli.failures import fail
 from pombal.cli.latency import latency
 from pombal.cli.send import send
@@ -62,6 +63,7 @@ app.add_typer(messages.app, name="message", rich_help_panel=WORK)
 app.add_typer(contacts.app, name="contact", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(latency)
 app.command(rich_help_panel=WORK)(events.events)
+app.command(rich_help_panel=WORK)(audit)
 app.add_typer(tokens.app, name="token", rich_help_panel=WORK)
 app.add_typer(simulator.app, name="simulator", rich_help_panel=WORK)
 app.add_typer(config.app, name="config", rich_help_panel=CARE)

@@ -130,6 +130,7 @@ class EventSettings(Section):
 
 class RetentionSettings(Section):
     events_days: Annotated[float, Field(gt=0, le=3650)] = Field(30.0, description="How long the event log is kept.")
+    audit_days: Annotated[float, Field(gt=0, le=36500)] = Field(365.0, description="How long it is kept who did what.")
 
 
 class ControlSettings(Section):

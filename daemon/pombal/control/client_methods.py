@@ -167,6 +167,12 @@ class TypedMethods:
         """params: role, expires_s, sign_in_link."""
         return await self._ask("token.create", r.TokenCreated, owner=owner, **params)
 
+    # The audit log
+
+    async def audit_list(self, **filters: Any) -> r.AuditPage:
+        """filters: method, owner, uid, outcome, session, since, until, limit, cursor."""
+        return await self._ask("audit.list", r.AuditPage, **filters)
+
     # The simulator
 
     async def simulator_scan(self, name: str) -> r.Scanned:

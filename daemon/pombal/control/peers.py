@@ -51,9 +51,9 @@ class PeerRules:
     def caller(self, peer: Peer) -> Caller:
         """Raises PombalError (forbidden)."""
         if peer.uid in (0, self.own_uid) or self.admin_gid in peer.groups:
-            return Caller(peer.name, Role.ADMIN)
+            return Caller(peer.name, Role.ADMIN, uid=peer.uid, pid=peer.pid)
         if self.read_gid in peer.groups:
-            return Caller(peer.name, Role.READER)
+            return Caller(peer.name, Role.READER, uid=peer.uid, pid=peer.pid)
         raise PombalError(
             Kind.FORBIDDEN,
             f"uid {peer.uid} may not use this socket: only root, the daemon's own user, and members of [control] "

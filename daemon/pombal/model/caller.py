@@ -22,11 +22,17 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever makes a request: ``name`` is for logs, ``owner`` limits a user to the sessions of that owner."""
+    """Whoever makes a request: ``name`` is for logs, ``owner`` limits a user to the sessions of that owner.
+
+    uid, pid: of a process at the control socket. token_id: a token's `jti`, or a hash of what it says; no secret.
+    """
 
     name: str
     role: Role
     owner: str | None = None
+    uid: int | None = None
+    pid: int | None = None
+    token_id: str | None = None
 
     def may(self, access: Access) -> bool:
         return access == Access.READ or self.role != Role.READER

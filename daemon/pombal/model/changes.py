@@ -4,6 +4,7 @@ Each change is one decision of the writer's, taken inside its transaction on wha
 answers with is named in its docstring; a PombalError is an answer too.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -270,6 +271,16 @@ class PutMedia(Asked, Change):
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteCall(Change):
+    """→ None. Who did what: a row of the audit log; see model/audit.py."""
+
+    method: str
+    outcome: str
+    caller: Mapping[str, Any]
+    target: Mapping[str, Any]
+
+
 # Moving in
 
 
@@ -314,6 +325,14 @@ class ImportMessage(Asked, Change):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneEvents(Change):
     """→ int. Events older than before_ms leave the log."""
+
+    before_ms: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneAudit(Change):
+    """→ int. Rows of the audit log from before before_ms go."""
 
     before_ms: int
     limit: int

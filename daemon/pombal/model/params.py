@@ -227,6 +227,27 @@ class TokenCreateParams(Params):
     sign_in_link: bool = Field(False, description="Also make a link that signs a browser in, once, within ten minutes.")
 
 
+# The audit log
+
+
+class AuditListParams(Params):
+    """audit.list"""
+
+    method: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="Only this method, or a family of them (`session.`)."
+    )
+    owner: Label | None = Field(None, description="Only what was done with this owner's tokens.")
+    uid: Natural | None = Field(None, description="Only what this user of the machine did.")
+    outcome: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="`ok`, or the kind of a refusal."
+    )
+    session: SessionRef | None = Field(None, description="Only what was done to this session, as it was named then.")
+    since: TimeText | None = None
+    until: TimeText | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
 # The simulator
 
 
@@ -266,10 +287,10 @@ class FaultParams(Params):
 
 
 __all__ = [
-    "ActorsParams", "ChatListParams", "ContactCheckParams", "EventListParams", "FaultKind", "FaultParams",
-    "HighLatencyParams", "InjectParams", "LatencyParams", "LatencySeriesParams", "MarkReadParams", "MediaGetParams",
-    "MediaPutParams", "MessageGetParams", "MessageListParams", "MessageRefParams", "NoParams", "PairCodeParams",
-    "Params", "SendParams", "SessionCreateParams", "SessionDeleteParams", "SessionFiguresParams", "SessionListParams",
-    "SessionNameParams", "SessionUpdateParams", "SubscribeParams", "TokenCreateParams", "UnsubscribeParams",
-    "parse_params",
+    "ActorsParams", "AuditListParams", "ChatListParams", "ContactCheckParams", "EventListParams", "FaultKind",
+    "FaultParams", "HighLatencyParams", "InjectParams", "LatencyParams", "LatencySeriesParams", "MarkReadParams",
+    "MediaGetParams", "MediaPutParams", "MessageGetParams", "MessageListParams", "MessageRefParams", "NoParams",
+    "PairCodeParams", "Params", "SendParams", "SessionCreateParams", "SessionDeleteParams", "SessionFiguresParams",
+    "SessionListParams", "SessionNameParams", "SessionUpdateParams", "SubscribeParams", "TokenCreateParams",
+    "UnsubscribeParams", "parse_params",
 ]  # fmt: skip

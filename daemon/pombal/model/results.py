@@ -369,6 +369,39 @@ class TokenCreated(Result):
     sign_in_link: str | None = None
 
 
+# The audit log
+
+
+class AuditCaller(Result):
+    """Who called. uid, pid, user: at the control socket; owner, token_id: with a token. What is not known is null."""
+
+    name: str
+    role: str
+    owner: str | None = None
+    uid: int | None = None
+    pid: int | None = None
+    user: str | None = None
+    token_id: str | None = None
+
+
+class AuditEntry(Result):
+    """One call. ``target``: names and ids as they were given, phone numbers masked; ``outcome``: ok, or why not."""
+
+    id: int
+    at: Instant
+    method: str
+    outcome: str
+    caller: AuditCaller
+    target: dict[str, Any]
+
+
+class AuditPage(Result):
+    """audit.list, newest first"""
+
+    results: list[AuditEntry]
+    next: str | None
+
+
 # The simulator
 
 

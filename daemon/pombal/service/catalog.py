@@ -67,6 +67,8 @@ def _methods() -> Iterator[Method]:
 
     yield Method("token.create", p.TokenCreateParams, r.TokenCreated, secret, "A token for the HTTP API.")
 
+    yield Method("audit.list", p.AuditListParams, r.AuditPage, secret, "Who did what, newest first.")
+
     yield Method("simulator.scan", p.SessionNameParams, r.Scanned, write, "Play the phone that scans the QR code.")
     yield Method("simulator.inject", p.InjectParams, r.Injected, write, "Make inbound messages.")
     yield Method("simulator.fault", p.FaultParams, r.Faulted, write, "Make something go wrong.")

@@ -12,6 +12,8 @@ from pombal.model.errors import Kind, PombalError
 from pombal.model.params import SendParams
 from pombal.model.results import MediaStored
 from pombal.model.session import LinkKind
+from pombal.service.audit_methods import AuditMethods
+from pombal.service.auditing import Auditing
 from pombal.service.base import ReceiveChunk, SendReply
 from pombal.service.chat_methods import ChatMethods
 from pombal.service.daemon_methods import DaemonMethods
@@ -27,7 +29,7 @@ from pombal.service.token_methods import TokenMethods
 from pombal.service.uploads import MediaMethods
 
 # Not for a user, who sees and touches only their own sessions.
-ABOUT_ALL = ("daemon.", "token.")
+ABOUT_ALL = ("audit.", "daemon.", "token.")
 
 Handler = Callable[[Any, Caller], Awaitable[BaseModel]]
 
@@ -39,7 +41,7 @@ class PombalService:
         daemon, latency, messages = DaemonMethods(deps), LatencyMethods(deps), MessageMethods(deps)
         sessions, self._media = SessionMethods(deps, latency, check_settings), MediaMethods(deps)
         simulator, tokens = SimulatorMethods(deps), TokenMethods(deps)
-        self._events, self._sending = EventMethods(deps), Sending(deps)
+        self._events, self._sending, self._auditing = EventMethods(deps), Sending(deps), Auditing(deps)
         self.handlers: dict[str, Handler] = {
             "daemon.status": daemon.status,
             "daemon.actors": daemon.actors,
@@ -72,6 +74,7 @@ class PombalService:
             "media.put": self._media.put,
             "media.get": self._media.get,
             "token.create": tokens.create,
+            "audit.list": AuditMethods(deps).list,
             "simulator.scan": simulator.scan,
             "simulator.inject": simulator.inject,
             "simulator.fault": simulator.fault,
@@ -82,6 +85,11 @@ class PombalService:
         handler = self.handlers.get(method)
         if handler is None:
             raise PombalError(Kind.UNSUPPORTED, f"{method} cannot be called here")
+        async with self._auditing.of(method, params, caller):
+            return await self._carry_out(handler, method, params, caller)
+
+    @staticmethod
+    async def _carry_out(handler: Handler, method: str, params: BaseModel, caller: Caller) -> BaseModel:
         if caller.role == Role.USER and method.startswith(ABOUT_ALL):
             raise PombalError(Kind.FORBIDDEN, f"{method} is about more than your own sessions; it takes the role admin")
         return await handler(params, caller)

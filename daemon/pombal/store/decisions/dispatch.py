@@ -7,7 +7,7 @@ from pombal.model import changes
 from pombal.model.changes import Change
 from pombal.model.message import Direction
 from pombal.model.phone import LID_SERVER, number_of, server_of
-from pombal.store.decisions import housekeeping, imports, inbound, outbound, people, sessions
+from pombal.store.decisions import audit, housekeeping, imports, inbound, outbound, people, sessions
 from pombal.store.workspace import Workspace
 
 DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
@@ -36,6 +36,8 @@ DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
     changes.PruneRollups: housekeeping.prune_rollups,
     changes.PurgeMessages: housekeeping.purge_messages,
     changes.PutMedia: housekeeping.put_media,
+    changes.NoteCall: audit.note,
+    changes.PruneAudit: audit.prune,
     changes.ImportSession: imports.session,
     changes.ImportMessage: imports.message,
 }

@@ -6,7 +6,7 @@ wrong type is refused by the database itself and ends up in `rejected`, not in a
 
 from sqlite_utils import Migrations
 
-from pombal.store.migrations import chats, events, latency, messages, search, sessions
+from pombal.store.migrations import audit, chats, events, latency, messages, search, sessions
 
 migrations = Migrations("pombal")
 
@@ -24,6 +24,7 @@ for migration in (
     messages.m0011_zones,
     latency.m0012_weeks,
     search.m0013_vocabulary,
+    audit.m0015_audit_and_erasures,
 ):
     migrations()(migration)
 
