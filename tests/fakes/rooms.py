@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 import trio
 
 from pombal.actors.tree import ActorTree
+from pombal.app.media_collector import MediaCollector
 from pombal.auth.keys import Keys
 from pombal.auth.tokens import Tokens
 from pombal.config.reload import LiveSettings, ReloadReport
 from pombal.config.settings import RecorderSettings, Settings, StoreSettings
 from pombal.hub.hub import Hub
 from pombal.link.base import OpenLink
+from pombal.media.claims import Claims
 from pombal.media.files import MediaFiles
 from pombal.model.caller import Caller, Role
 from pombal.model.changes import Change
@@ -23,6 +25,7 @@ from pombal.model.clock import Stamp
 from pombal.model.errors import PombalError
 from pombal.model.message import Message, MessageRow
 from pombal.model.params import SendParams, SessionCreateParams
+from pombal.model.removals import Removals
 from pombal.model.session import LinkKind, Session, SessionRow
 from pombal.recorder.recorder import Recorder
 from pombal.service.base import SendAnswer
@@ -123,11 +126,17 @@ class World:
         self.hub = Hub(self.reader, settings.events, log_id_of(self.connection), writer.last_seq, self.clock)
         self.recorder = Recorder(settings.recorder, self.store, self._committed)
         self.tree = ActorTree(self.clock)
+        self.media, self.claims = MediaFiles(self.path / "media"), Claims()
+        self.removals = Removals(lambda what, count: None)
+        self.collector = MediaCollector(
+            self.recorder, self.reader, self.media, self.claims, self.clock, self.removals.add_files
+        )
         self.context = SessionContext(
             recorder=self.recorder,
             reader=self.reader,
             links={LinkKind.SIMULATOR: self.open_link or self.network.open},
             forget={LinkKind.SIMULATOR: self.forget or self.network.forget},
+            forget_media=self.collector.forget,
             clock=self.clock,
             live=self.live,
             starts=trio.Semaphore(settings.sessions.start_concurrency),
@@ -147,7 +156,9 @@ class World:
             clock=self.clock,
             live=self.live,
             tree=self.tree,
-            media=MediaFiles(self.path / "media"),
+            media=self.media,
+            claims=self.claims,
+            removals=self.removals,
             database=database,
             started_at_ms=self.clock().wall_ms,
             started_mono_ms=self.clock().mono_ms,

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from pombal.link.base import MediaShelf
+from pombal.media.claims import Claims
 from pombal.media.files import MediaFiles, Upload
 from pombal.media.shelf import Shelf
 from pombal.model.errors import Kind, PombalError
@@ -38,7 +39,7 @@ def books() -> Books:
 
 @pytest.fixture
 def shelf(tmp_path: Path, books: Books) -> MediaShelf:
-    return Shelf(MediaFiles(tmp_path), lambda: len(DATA), books.commit)
+    return Shelf(MediaFiles(tmp_path), Claims(), lambda: len(DATA), books.commit)
 
 
 def files(path: Path) -> list[Path]:

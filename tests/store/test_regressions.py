@@ -21,7 +21,7 @@ def test_a_purge_does_not_take_the_rows_of_other_changes_in_its_batch(store: Sto
         PurgeMessages(at=store.clock(), session_key=purged.key, limit=10),
         reach(store.clock.advance(10), kept.key, "b", MessageStatus.SENT),
     )
-    assert report.answers[0] == 1
+    assert report.answers[0].count == 1
     assert store.message(kept.key, "b").status == MessageStatus.SENT
 
 

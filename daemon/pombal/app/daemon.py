@@ -64,6 +64,7 @@ class Daemon:
         self._asked_to_drain = trio.Event()
         self._scope = trio.CancelScope()
         self._housekeeping = trio.CancelScope()
+        self._retention = trio.CancelScope()
         self.rooms: Rooms
         self.facts: Facts
 
@@ -142,6 +143,7 @@ class Daemon:
         await nursery.start(rooms.registry.run)
         await rooms.registry.reconcile(rooms.stored_sessions, rooms.queue_depths)
         nursery.start_soon(self._keep_house)
+        nursery.start_soon(self._keep_retention)
         nursery.start_soon(measure_loop_lag, rooms.metrics.loop_lag)
 
     async def _keep_web(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -151,6 +153,10 @@ class Daemon:
     async def _keep_house(self) -> None:
         with self._housekeeping:
             await self._keep(self.tree.enter("housekeeping", "housekeeping"), self.rooms.housekeeping.run)
+
+    async def _keep_retention(self) -> None:
+        with self._retention:
+            await self._keep(self.tree.enter("retention", "retention"), self.rooms.retention.run)
 
     async def _record(self) -> None:
         await self.rooms.recorder.run()
@@ -248,6 +254,7 @@ class Daemon:
         self.facts.is_draining = True
         self._http.drain()
         self._housekeeping.cancel()
+        self._retention.cancel()
         rooms.registry.close_mailboxes()
         rooms.context.draining.set()
         rooms.web.going_away()

@@ -57,6 +57,7 @@ class Facts:
                 for transport, (count, lag) in self._rooms.hub.subscribers().items()
             },
             per_session=self._per_session,
+            retention_at_ms=lambda: self._rooms.removals.last_round_at_ms,
         )
 
     def _outbox_depth(self) -> int:

@@ -1,24 +1,21 @@
-"""Housekeeping: what time does to the store. Queues expire, codes are emptied, old events and rollups go."""
+"""Housekeeping: what minutes do to the store. Queues expire, codes are emptied; days are for retention.py."""
 
 import structlog
 import trio
 
 from pombal.config.reload import LiveSettings
-from pombal.model.changes import Change, ClearCodes, FailQueue, PruneAudit, PruneEvents, PruneRollups
+from pombal.model.changes import Change, ClearCodes, FailQueue
 from pombal.model.clock import Clock
 from pombal.model.errors import PombalError
 from pombal.recorder.recorder import Recorder
 from pombal.session.registry import Registry
-from pombal.store.latency_stats import MINUTES_KEPT_MS
 from pombal.store.message_queries import oldest_queued_at
 from pombal.store.reader import Reader
 
 log = structlog.get_logger()
 
 EVERY_S = 5.0
-PRUNE_EVERY_S = 600.0
 SLICE = 500
-DAY_MS = 86_400_000
 
 
 class Housekeeping:
@@ -33,7 +30,6 @@ class Housekeeping:
         self._live = live
         self._clock = clock
         self._oldest_queued_at: int | None = None
-        self._pruned_s = float("-inf")
 
     async def run(self) -> None:
         while True:
@@ -47,9 +43,6 @@ class Housekeeping:
     async def _round(self) -> None:
         await self._recorder.commit(ClearCodes(at=self._clock()))
         await self._expire()
-        if trio.current_time() - self._pruned_s >= PRUNE_EVERY_S:
-            await self._prune()
-            self._pruned_s = trio.current_time()
 
     def oldest_queued_age_s(self) -> float:
         """As of the last round; 0 where nothing waits."""
@@ -71,20 +64,6 @@ class Housekeeping:
                 queued_before_ms=before_ms,
             )
         )  # fmt: skip
-
-    async def _prune(self) -> None:
-        now = self._clock()
-        kept = self._live.current.retention
-        before_ms = now.wall_ms - int(kept.events_days * DAY_MS)
-        await self._slices(PruneEvents(at=now, before_ms=before_ms, limit=SLICE))
-        before_ms = now.wall_ms - int(kept.audit_days * DAY_MS)
-        await self._slices(PruneAudit(at=now, before_ms=before_ms, limit=SLICE))
-        keys = [0, *(seat.key for seat in self._registry)]
-        for start in range(0, len(keys), SLICE):
-            part = tuple(keys[start : start + SLICE])
-            await self._recorder.commit(
-                PruneRollups(at=now, session_keys=part, before_ms=now.wall_ms - MINUTES_KEPT_MS)
-            )
 
     async def _slices(self, change: Change) -> None:
         while await self._recorder.commit(change) >= SLICE:

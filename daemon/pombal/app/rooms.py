@@ -14,6 +14,8 @@ import trio
 from pombal import __version__
 from pombal.actors.tree import ActorTree
 from pombal.app.housekeeping import Housekeeping
+from pombal.app.media_collector import MediaCollector
+from pombal.app.retention import Retention
 from pombal.app.telemetry import Telemetry
 from pombal.auth.keys import load_keys
 from pombal.auth.tokens import Tokens
@@ -26,11 +28,13 @@ from pombal.hub.hub import Hub
 from pombal.link.base import OpenLink
 from pombal.link.simulator import SimulatedNetwork, validate_settings
 from pombal.link.web import WebLinks, check_session_settings
+from pombal.media.claims import Claims
 from pombal.media.files import MediaFiles
 from pombal.media.shelf import Shelf
 from pombal.model.changes import PutMedia
 from pombal.model.clock import system_clock
 from pombal.model.errors import Kind, PombalError
+from pombal.model.removals import Removals
 from pombal.model.session import LinkKind, SessionRow
 from pombal.ops.metrics import Metrics
 from pombal.recorder.recorder import Recorder, RecorderClosed
@@ -65,6 +69,8 @@ class Rooms:
     context: SessionContext
     registry: Registry
     housekeeping: Housekeeping
+    retention: Retention
+    removals: Removals
     metrics: Metrics
     service: PombalService
     tokens: Tokens
@@ -106,9 +112,12 @@ async def build_rooms(
     recorder = Recorder(settings.recorder, writer, committed)
     network = _network(live, paths)
     files = MediaFiles(paths.media)
-    shelf = Shelf(files, lambda: live.current.media.max_bytes, partial(_commit_media, recorder))
+    claims = Claims()
+    removals = Removals(metrics.retention_removed)
+    collector = MediaCollector(recorder, reader, files, claims, system_clock, removals.add_files)
+    shelf = Shelf(files, claims, lambda: live.current.media.max_bytes, partial(_commit_media, recorder))
     web = WebLinks(settings.web, shelf, tree, paths.gateways, paths.web, os.environ)
-    context = _context(recorder, reader, network, web, live)
+    context = _context(recorder, reader, network, web, live, collector)
     registry = Registry(context, tree, metrics.session_restarted)
     deps = Deps(
         registry=registry,
@@ -119,6 +128,8 @@ async def build_rooms(
         live=live,
         tree=tree,
         media=files,
+        claims=claims,
+        removals=removals,
         database=paths.database,
         started_at_ms=system_clock().wall_ms,
         started_mono_ms=system_clock().mono_ms,
@@ -141,6 +152,8 @@ async def build_rooms(
         context=context,
         registry=registry,
         housekeeping=Housekeeping(recorder, reader, registry, live, system_clock),
+        retention=Retention(recorder, registry, live, system_clock, collector, removals),
+        removals=removals,
         metrics=metrics,
         service=PombalService(deps, _checks(network, settings.web)),
         tokens=tokens,
@@ -184,8 +197,9 @@ async def _commit_media(recorder: Recorder, sha256: str, size_bytes: int) -> Non
 
 
 def _context(
-    recorder: Recorder, reader: Reader, network: SimulatedNetwork | None, web: WebLinks, live: LiveSettings
-) -> SessionContext:
+    recorder: Recorder, reader: Reader, network: SimulatedNetwork | None, web: WebLinks, live: LiveSettings,
+    collector: MediaCollector,
+) -> SessionContext:  # fmt: skip
     links: dict[LinkKind, OpenLink] = {LinkKind.WEB: web.open}
     forget: dict[LinkKind, Callable[[str], Any]] = {LinkKind.WEB: web.forget}
     if network is not None:
@@ -196,6 +210,7 @@ def _context(
         reader=reader,
         links=links,
         forget=forget,
+        forget_media=collector.forget,
         clock=system_clock,
         live=live,
         starts=trio.Semaphore(live.current.sessions.start_concurrency),

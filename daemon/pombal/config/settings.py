@@ -129,8 +129,23 @@ class EventSettings(Section):
 
 
 class RetentionSettings(Section):
+    messages_days: Annotated[float, Field(ge=1, le=36_500)] | None = Field(
+        None, description="How long messages are kept; none: until their session is deleted with purge."
+    )
+    media_days: Annotated[float, Field(ge=1, le=36_500)] | None = Field(
+        None, description="How long files are kept after the newest message with them; none: as long as the messages."
+    )
+    unused_media_days: Annotated[float, Field(ge=0.01, le=3650)] = Field(
+        1.0, description="How long a file is kept that no message speaks of; whoever uploads may take so long to send."
+    )
     events_days: Annotated[float, Field(gt=0, le=3650)] = Field(30.0, description="How long the event log is kept.")
     audit_days: Annotated[float, Field(gt=0, le=36500)] = Field(365.0, description="How long it is kept who did what.")
+
+    @model_validator(mode="after")
+    def _messages_outlive_events(self) -> Self:
+        if self.messages_days is not None and self.messages_days < self.events_days:
+            raise ValueError("messages_days must not be below events_days: the event log speaks of messages")
+        return self
 
 
 class ControlSettings(Section):

@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkstemp
@@ -9,6 +12,8 @@ from tempfile import mkstemp
 from pombal.model.errors import not_found
 
 UNFINISHED = "unfinished"
+DRAWERS = 256  # directories, by the first two digits of the sha256
+IS_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(slots=True)
@@ -82,6 +87,23 @@ class MediaFiles:
             return self.path_of(sha256).stat().st_size
         except FileNotFoundError:
             return None
+
+    def remove(self, sha256s: Iterable[str]) -> int:
+        """Remove files for good; how many bytes that was. One that is not here is passed over."""
+        size_bytes = 0
+        for path in map(self.path_of, sha256s):
+            with suppress(FileNotFoundError):
+                size_bytes += path.stat().st_size
+                path.unlink()
+        return size_bytes
+
+    def drawer(self, number: int, before_s: float) -> list[str]:
+        """The files in one of the DRAWERS directories that were written before then (epoch seconds), by sha256."""
+        directory = self._root / f"{number:02x}"
+        if not directory.is_dir():
+            return []
+        names = [f"{directory.name}{entry.name}" for entry in os.scandir(directory) if entry.stat().st_mtime < before_s]
+        return sorted(name for name in names if IS_SHA256.fullmatch(name))
 
     def sweep(self) -> None:
         """Remove what an earlier life left unfinished."""

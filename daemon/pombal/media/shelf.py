@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import trio
 
+from pombal.media.claims import Claims
 from pombal.media.files import MediaFiles, Upload
 from pombal.model.errors import Kind, PombalError, invalid
 
@@ -18,9 +19,10 @@ THREADS = 4  # at once, of this shelf: a slow disk must not take those that othe
 class Shelf:
     """Files to send, and files that came. Bytes are never held but for the piece at hand."""
 
-    def __init__(self, files: MediaFiles, max_bytes: Callable[[], int], commit: Commit) -> None:
+    def __init__(self, files: MediaFiles, claims: Claims, max_bytes: Callable[[], int], commit: Commit) -> None:
         """max_bytes: [media] max_bytes as it is now. commit: records (sha256, size_bytes) durably; see PutMedia."""
         self._files = files
+        self._claims = claims
         self._max_bytes = max_bytes
         self._commit = commit
         self._threads = trio.CapacityLimiter(THREADS)
@@ -52,8 +54,9 @@ class Shelf:
 
     async def keep(self, upload: Upload) -> None:
         """Durably under its hash, and its row committed. Raises PombalError (unavailable)."""
-        sha256 = await self.work("stored", partial(self._files.finish, upload))
-        await self._commit(sha256, upload.size_bytes)
+        async with self._claims.arriving(upload.digest.hexdigest()):
+            sha256 = await self.work("stored", partial(self._files.finish, upload))
+            await self._commit(sha256, upload.size_bytes)
 
     async def work(self, what: str, function: Callable[[], T]) -> T:
         return await self._in_thread(what, function)

@@ -265,7 +265,7 @@ class KeepRejected(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutMedia(Asked, Change):
-    """→ None. A file lies in the media store."""
+    """→ None. A file lies in the media store, and may be spoken of from now on."""
 
     sha256: str
     size_bytes: int
@@ -352,8 +352,37 @@ class PruneRollups(Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PruneMessages(Change):
+    """→ RemovedMessages. Messages from before before_ms go, of all sessions; what is still queued stays."""
+
+    before_ms: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PurgeMessages(Change):
-    """→ int, how many of a session's messages were removed, at most limit."""
+    """→ RemovedMessages, of one session."""
 
     session_key: int
     limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedMessages:
+    """How many messages were removed, at most the limit that was given; media: the files they spoke of, by sha256."""
+
+    count: int
+    media: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetMedia(Change):
+    """→ list[str], those of the files that leave the media store: whose messages are all from before said_before_ms.
+
+    Without said_before_ms: those that no message speaks of. One that was put there at put_before_ms or later stays in
+    any case, since whoever put it there may be about to send it.
+    """
+
+    sha256s: tuple[str, ...]
+    put_before_ms: int
+    said_before_ms: int | None = None

@@ -83,11 +83,30 @@ class SubscriberFacts(Result):
     lag_events: int
 
 
+class Removed(Result):
+    """What retention has removed since the daemon started."""
+
+    messages: int
+    events: int
+    audit: int
+    rollups: int
+    media_files: int
+    media_bytes: int
+
+
+class RetentionFacts(Result):
+    """``last_round_at``: when a round of retention was last finished; null until the first one is."""
+
+    last_round_at: Instant | None
+    removed: Removed
+
+
 class DaemonInternals(Result):
     """daemon.internals"""
 
     recorder: RecorderInternals
     subscribers: list[SubscriberFacts]
+    retention: RetentionFacts
 
 
 class ActorFacts(Result):

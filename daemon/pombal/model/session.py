@@ -51,8 +51,10 @@ class SessionRow:
     restart_count: int = 0
     last_error: str | None = None
     deleted_at: int | None = None
-    earlier_messages_sent: int = 0  # of the totals, those that an import brought as numbers and not as messages
+    # Of the totals, what is here in numbers only: an import brought no more of it, or retention took the messages.
+    earlier_messages_sent: int = 0
     earlier_messages_received: int = 0
+    earlier_messages_failed: int = 0
 
     @property
     def state(self) -> SessionState:

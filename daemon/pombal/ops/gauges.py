@@ -62,6 +62,7 @@ class Sources:
     mailbox_depths: Callable[[], Mapping[str, int]]
     events: Callable[[], Mapping[str, TransportGauges]]
     per_session: Callable[[], Iterable[SessionGauges]]
+    retention_at_ms: Callable[[], int | None] = lambda: None
 
 
 def measure_files(database: Path) -> StoreGauges:
@@ -124,6 +125,7 @@ def _families() -> dict[str, GaugeMetricFamily]:
         "store_size": _gauge("pombal_store_size_bytes", "Size of the database file."),
         "wal": _gauge("pombal_store_wal_bytes", "Size of the database's write-ahead log."),
         "disk_free": _gauge("pombal_disk_free_bytes", "Room on the state directory's file system."),
+        "retention": _gauge("pombal_retention_last_round_timestamp_seconds", "When retention was last through."),
         "mailbox": _gauge("pombal_actor_mailbox_depth", "Depth of the deepest mailbox, by kind of actor.", "kind"),
         "subscribers": _gauge("pombal_event_subscribers", "Subscribers to events, by transport.", "transport"),
         "lag": _gauge("pombal_event_lag_events", "Events that the furthest subscriber is behind.", "transport"),
@@ -149,6 +151,8 @@ def _fill(families: dict[str, GaugeMetricFamily], sources: Sources) -> None:
     families["store_size"].add_metric([], store.size_bytes)
     families["wal"].add_metric([], store.wal_bytes)
     families["disk_free"].add_metric([], store.disk_free_bytes)
+    if (retention_at_ms := sources.retention_at_ms()) is not None:
+        families["retention"].add_metric([], retention_at_ms / 1000)
     for kind, depth in sources.mailbox_depths().items():
         families["mailbox"].add_metric([kind], depth)
     for transport, gauges in sources.events().items():

@@ -103,6 +103,10 @@ class Metrics:
     def row_rejected(self) -> None:
         self._rejected.inc()
 
+    def retention_removed(self, what: str, count: int) -> None:
+        """what: one of model/removals.py's names."""
+        self._removed[(what,)].inc(count)
+
     # Requests
 
     def control_request(self, method: str, outcome: str) -> None:
@@ -148,6 +152,9 @@ class Metrics:
             "pombal_rejected_rows_total", "Rows that the database refused and that were kept apart.",
             registry=self.registry,
         )  # fmt: skip
+        self._removed = self._counters(
+            "pombal_retention_removed_total", "What was removed for its age, or because nothing spoke of it.", "what"
+        )
 
     def _make_request_metrics(self) -> None:
         self._control_requests = self._counters(

@@ -27,7 +27,13 @@ def _methods() -> Iterator[Method]:
     read, secret, write = Access.READ, Access.SECRET, Access.WRITE
     yield Method("daemon.status", p.NoParams, r.DaemonStatus, read, "How the daemon is.")
     yield Method("daemon.actors", p.ActorsParams, r.ActorPage, read, "The supervision tree, one actor a row.")
-    yield Method("daemon.internals", p.NoParams, r.DaemonInternals, read, "The recorder's commits, and who listens.")
+    yield Method(
+        "daemon.internals",
+        p.NoParams,
+        r.DaemonInternals,
+        read,
+        "The recorder's commits, who listens, what was removed.",
+    )
     yield Method("daemon.reload", p.NoParams, r.Reloaded, write, "Read the configuration file again.")
 
     yield Method("session.create", p.SessionCreateParams, Session, write, "Create a session, and start it.")

@@ -74,6 +74,10 @@ class DaemonMethods:
                 r.SubscriberFacts(transport=transport, count=count, lag_events=lag)
                 for transport, (count, lag) in sorted(listeners.items())
             ],
+            retention=r.RetentionFacts(
+                last_round_at=self._deps.removals.last_round_at_ms,
+                removed=r.Removed(**self._deps.removals.counts),
+            ),
         )
 
     async def reload(self, params: p.NoParams, caller: Caller) -> r.Reloaded:

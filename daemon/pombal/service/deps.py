@@ -9,11 +9,13 @@ from pombal.actors.tree import ActorTree
 from pombal.auth.tokens import Tokens
 from pombal.config.reload import LiveSettings, ReloadReport
 from pombal.hub.hub import Hub
+from pombal.media.claims import Claims
 from pombal.media.files import MediaFiles
 from pombal.model.caller import Caller, Role
 from pombal.model.clock import Clock
 from pombal.model.errors import no_session
 from pombal.model.message import MessageType
+from pombal.model.removals import Removals
 from pombal.recorder.recorder import Recorder
 from pombal.session.registry import Registry
 from pombal.session.seat import Seat
@@ -47,6 +49,8 @@ class Deps:
     live: LiveSettings
     tree: ActorTree
     media: MediaFiles
+    claims: Claims
+    removals: Removals
     database: Path
     started_at_ms: int
     started_mono_ms: int

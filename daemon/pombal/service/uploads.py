@@ -135,9 +135,10 @@ class MediaMethods:
             await self._drop(name)
             raise invalid("the bytes received have another sha256 than the one given; upload the file again")
         size_bytes = upload.size_bytes
-        await self._store(name, partial(self._deps.media.finish, upload))
-        del self._unfinished[name]
-        await self._deps.recorder.commit(PutMedia(at=self._deps.clock(), sha256=sha256, size_bytes=size_bytes))
+        async with self._deps.claims.arriving(sha256):
+            await self._store(name, partial(self._deps.media.finish, upload))
+            del self._unfinished[name]
+            await self._deps.recorder.commit(PutMedia(at=self._deps.clock(), sha256=sha256, size_bytes=size_bytes))
         return r.MediaStored(sha256=sha256, size_bytes=size_bytes)
 
     async def _store(self, name: str, work: Callable[[], object]) -> None:

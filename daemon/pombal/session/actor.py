@@ -12,7 +12,7 @@ import trio
 from pombal.actors.backoff import Backoff
 from pombal.actors.tree import ActorState
 from pombal.link.base import ContactInfo, Ended, Link, LinkContext, LinkLost, OpenLink, SendRefused
-from pombal.model.changes import DeleteSession, LearnContacts, PurgeMessages, SetSessionState
+from pombal.model.changes import DeleteSession, LearnContacts, PurgeMessages, RemovedMessages, SetSessionState
 from pombal.model.errors import Kind, PombalError
 from pombal.model.session import SessionRow
 from pombal.model.session_state import ALIVE, CRASH_LOOP, IDLE, Trigger
@@ -129,9 +129,10 @@ class SessionActor:
         removed = 0
         while True:
             change = PurgeMessages(at=self._context.clock(), session_key=self._seat.key, limit=SLICE)
-            slice_removed: int = await self._context.recorder.commit(change)
-            removed += slice_removed
-            if slice_removed < SLICE:
+            slice_removed: RemovedMessages = await self._context.recorder.commit(change)
+            await self._context.forget_media(slice_removed.media)
+            removed += slice_removed.count
+            if slice_removed.count < SLICE:
                 return removed
 
     async def _check(self, link: Link, numbers: Sequence[str]) -> list[ContactInfo]:

@@ -1,6 +1,6 @@
 """What every session actor works with: the recorder, the links, the clock, the settings that hold now."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import trio
@@ -19,13 +19,15 @@ from pombal.store.reader import Reader
 class SessionContext:
     """Shared by all actors; built once, by the composition root.
 
-    ``starts`` bounds how many sessions connect at once. ``forget`` removes what a link keeps for a deleted session.
+    ``starts`` bounds how many sessions connect at once. ``forget`` removes what a link keeps for a deleted session,
+    ``forget_media`` those of the files of removed messages that no other message speaks of.
     """
 
     recorder: Recorder
     reader: Reader
     links: Mapping[LinkKind, OpenLink]
     forget: Mapping[LinkKind, Callable[[str], None]]
+    forget_media: Callable[[Collection[str]], Awaitable[None]]
     clock: Clock
     live: LiveSettings
     starts: trio.Semaphore

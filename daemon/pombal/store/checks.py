@@ -10,6 +10,7 @@ from pombal.model.message import Direction, MessageStatus, MessageType, Origin
 from pombal.model.session import LinkKind
 from pombal.model.session_state import Reason, SessionStatus
 from pombal.store.migrations.messages import ZONE_IDS
+from pombal.store.retained import PRUNED_UP_TO_ID
 from pombal.store.rollup_checks import rollups_add_up
 
 Check = Callable[[sqlite3.Connection], Iterable[str]]
@@ -65,22 +66,33 @@ def event_sequence(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"the event log has holes: {last - first + 1 - count} events between {first} and {last}, first {hole}"
 
 
+def id_sequences(connection: sqlite3.Connection) -> Iterator[str]:
+    """An id that was handed out is never handed out again."""
+    for table, column in (("sessions", "key"), ("messages", "id"), ("rejected", "id")):
+        sql = f"SELECT max({column}), (SELECT seq FROM sqlite_sequence WHERE name = '{table}') FROM {table}"
+        highest, handed_out = connection.execute(sql).fetchone()
+        if (highest or 0) > (handed_out or 0):
+            yield f"{table} go up to {highest}, but only {handed_out or 0} were handed out"
+
+
 def event_references(connection: sqlite3.Connection) -> Iterator[str]:
-    """An event's message is there and its session's own; only the messages of deleted sessions may be gone."""
-    sql = """
+    """An event's message is there and its session's own; gone are those of deleted sessions, or past retention."""
+    sql = f"""
         SELECT s.name, count(*), min(e.seq) FROM events AS e JOIN sessions AS s ON s.key = e.session_key
         LEFT JOIN messages AS m ON m.id = e.message
-        WHERE e.message IS NOT NULL AND s.deleted_at IS NULL AND m.session_key IS NOT e.session_key GROUP BY s.key
+        WHERE e.message IS NOT NULL AND s.deleted_at IS NULL AND m.session_key IS NOT e.session_key
+            AND NOT (m.id IS NULL AND e.message <= {PRUNED_UP_TO_ID}) GROUP BY s.key
     """
     for name, count, first in connection.execute(sql):
         yield f"session {name!r}: {count} events, first {first}, speak of messages that it does not have"
 
 
 def counters(connection: sqlite3.Connection) -> Iterator[str]:
-    """What a session counts is what it has, as long as it has its messages."""
+    """What a session counts is what it has, and what it had before an import or retention left it as a number."""
     sql = """
         SELECT s.name, s.total_messages_sent - s.earlier_messages_sent,
-            s.total_messages_received - s.earlier_messages_received, s.total_messages_failed,
+            s.total_messages_received - s.earlier_messages_received,
+            s.total_messages_failed - s.earlier_messages_failed,
             coalesce(sum(m.direction = 'outbound' AND m.status IN ('sent', 'delivered', 'read')), 0),
             coalesce(sum(m.direction = 'inbound'), 0),
             coalesce(sum(m.direction = 'outbound' AND m.status = 'failed'), 0)

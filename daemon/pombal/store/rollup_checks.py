@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pombal.model.latency import bucket_of
 from pombal.model.times import iso
 from pombal.store.latency_stats import MINUTES_KEPT_MS
+from pombal.store.retained import MESSAGES_WHOLE_FROM
 
 _WEEK_MS, _DAY_MS, _HOUR_MS = 604_800_000, 86_400_000, 3_600_000
 _SUMS = "sum(messages), sum(measured), sum(late), sum(sum_ms), max(max_ms)"
@@ -14,7 +15,8 @@ _SUMS = "sum(messages), sum(measured), sum(late), sum(sum_ms), max(max_ms)"
 _LEARNT = f"""
     WITH kept AS (
         SELECT *, happened_at - happened_at % {_DAY_MS} AS day, origin = 'api' AND NOT offline AS counts FROM messages
-        WHERE session_key IN (SELECT key FROM sessions WHERE deleted_at IS NULL) AND happened_at >= 0
+        WHERE session_key IN (SELECT key FROM sessions WHERE deleted_at IS NULL)
+            AND happened_at >= {MESSAGES_WHOLE_FROM}
     ), latencies AS (
         SELECT session_key, day, 'to_sent' AS measure, sent_at - queued_at AS took_ms, 0 AS late
         FROM kept WHERE counts AND direction = 'outbound' AND sent_at IS NOT NULL
@@ -32,7 +34,7 @@ _LEARNT = f"""
             direction = 'outbound' AND counts AND is_latency_acceptable IS 0, 0, 0 FROM kept
     )
 """
-_OF_KEPT = "session_key IN (SELECT key FROM sessions WHERE deleted_at IS NULL) AND starts_at >= 0"
+_OF_KEPT = f"session_key IN (SELECT key FROM sessions WHERE deleted_at IS NULL) AND starts_at >= {MESSAGES_WHOLE_FROM}"
 _FROM_MESSAGES = f"SELECT session_key, day, measure, {_SUMS} FROM learnt GROUP BY 1, 2, 3"
 _BY_DAY = f"""
     SELECT session_key, starts_at, measure, messages, measured, late, sum_ms, max_ms FROM latency_rollups

@@ -6,7 +6,7 @@ One statement that reads its rows from json_each(?), or answers with one json_gr
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -33,7 +33,9 @@ def json_row(columns: Sequence[str], table: str = "") -> str:
     return f"json_array({', '.join(prefix + column for column in columns)})"
 
 
-def unpacked(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[list[Any]]:
+def unpacked(
+    connection: sqlite3.Connection, sql: str, parameters: Sequence[Any] | Mapping[str, Any]
+) -> list[list[Any]]:
     """The rows of a statement that selects one json_group_array."""
     (text,) = connection.execute(sql, parameters).fetchone()
     rows: list[list[Any]] = from_json(text)

@@ -7,7 +7,7 @@ from pombal.model import changes
 from pombal.model.changes import Change
 from pombal.model.message import Direction
 from pombal.model.phone import LID_SERVER, number_of, server_of
-from pombal.store.decisions import audit, housekeeping, imports, inbound, outbound, people, sessions
+from pombal.store.decisions import audit, housekeeping, imports, inbound, outbound, people, retention, sessions
 from pombal.store.workspace import Workspace
 
 DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
@@ -34,8 +34,10 @@ DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
     changes.PruneEvents: housekeeping.prune_events,
     changes.ClearCodes: housekeeping.clear_codes,
     changes.PruneRollups: housekeeping.prune_rollups,
-    changes.PurgeMessages: housekeeping.purge_messages,
-    changes.PutMedia: housekeeping.put_media,
+    changes.PruneMessages: retention.prune_messages,
+    changes.PurgeMessages: retention.purge_messages,
+    changes.PutMedia: retention.put_media,
+    changes.ForgetMedia: retention.forget_media,
     changes.NoteCall: audit.note,
     changes.PruneAudit: audit.prune,
     changes.ImportSession: imports.session,

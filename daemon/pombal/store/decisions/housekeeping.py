@@ -78,20 +78,3 @@ def prune_rollups(change: changes.PruneRollups, space: Workspace) -> int:
         )
         removed += cursor.rowcount
     return removed
-
-
-def purge_messages(change: changes.PurgeMessages, space: Workspace) -> int:
-    space.flush()
-    sql = "SELECT json_group_array(id) FROM (SELECT id FROM messages WHERE session_key = ? LIMIT ?)"
-    ids: list[int] = unpacked(space.connection, sql, [change.session_key, change.limit])  # type: ignore[assignment]
-    space.connection.execute("DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))", [packed(ids)])
-    space.forget(ids)
-    return len(ids)
-
-
-def put_media(change: changes.PutMedia, space: Workspace) -> None:
-    space.connection.execute(
-        "INSERT OR IGNORE INTO media (sha256, size_bytes, created_at) VALUES (?, ?, ?)",
-        [change.sha256, change.size_bytes, change.at.wall_ms],
-    )
-    space.media[change.sha256] = change.size_bytes

@@ -25,6 +25,7 @@ for migration in (
     latency.m0012_weeks,
     search.m0013_vocabulary,
     audit.m0015_audit_and_erasures,
+    sessions.m0016_earlier_failed,
 ):
     migrations()(migration)
 

@@ -43,3 +43,8 @@ def m0001_sessions(db: Database) -> None:
 def m0009_earlier_totals(db: Database) -> None:
     for column in ("earlier_messages_sent", "earlier_messages_received"):
         db.execute(f"ALTER TABLE sessions ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+
+
+def m0016_earlier_failed(db: Database) -> None:
+    """Retention removes messages that failed, too, and the totals go on counting them."""
+    db.execute("ALTER TABLE sessions ADD COLUMN earlier_messages_failed INTEGER NOT NULL DEFAULT 0")

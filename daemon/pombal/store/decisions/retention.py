@@ -1,0 +1,86 @@
+"""What is kept no longer: messages past their time, or of a session that is purged, and the files nobody speaks of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pombal.model import changes
+from pombal.store.media_queries import IS_UNUSED, NAMED, bounds
+from pombal.store.retained import note_pruned
+from pombal.store.rows import packed, unpacked
+from pombal.store.workspace import Workspace
+
+
+def prune_messages(change: changes.PruneMessages, space: Workspace) -> changes.RemovedMessages:
+    """The oldest first. A session's totals keep what they counted: what goes joins what was counted earlier."""
+    space.flush()
+    sql = (
+        "SELECT json_group_array(id) FROM (SELECT id FROM messages INDEXED BY messages_by_time "
+        "WHERE happened_at < ? AND status <> 'queued' ORDER BY happened_at LIMIT ?)"
+    )
+    ids: list[int] = unpacked(space.connection, sql, [change.before_ms, change.limit])  # type: ignore[assignment]
+    if ids:
+        _count_as_earlier(ids, space)
+        note_pruned(space.connection, change.before_ms, max(ids))
+    return _removed(ids, space)
+
+
+def purge_messages(change: changes.PurgeMessages, space: Workspace) -> changes.RemovedMessages:
+    space.flush()
+    sql = "SELECT json_group_array(id) FROM (SELECT id FROM messages WHERE session_key = ? LIMIT ?)"
+    return _removed(unpacked(space.connection, sql, [change.session_key, change.limit]), space)
+
+
+def put_media(change: changes.PutMedia, space: Workspace) -> None:
+    """Put there once more, a file counts as new: whoever did so may be about to send it."""
+    space.connection.execute(
+        "INSERT INTO media (sha256, size_bytes, created_at) VALUES (?1, ?2, ?3) "
+        "ON CONFLICT DO UPDATE SET created_at = max(created_at, excluded.created_at)",
+        [change.sha256, change.size_bytes, change.at.wall_ms],
+    )
+    space.media[change.sha256] = change.size_bytes
+
+
+def forget_media(change: changes.ForgetMedia, space: Workspace) -> list[str]:
+    """Decided here and not where the files were found: a send that was queued meanwhile speaks of its file."""
+    space.flush()
+    sql = f"""
+        SELECT json_group_array(sha256) FROM media
+        WHERE sha256 IN (SELECT value FROM json_each(:among)) AND {IS_UNUSED}
+    """
+    given = bounds(change.put_before_ms, change.said_before_ms) | {"among": packed(change.sha256s)}
+    gone = [str(sha256) for sha256 in unpacked(space.connection, sql, given)]
+    space.connection.execute("DELETE FROM media WHERE sha256 IN (SELECT value FROM json_each(?))", [packed(gone)])
+    for sha256 in gone:
+        space.media.pop(sha256, None)
+    return gone
+
+
+def _count_as_earlier(ids: Sequence[Any], space: Workspace) -> None:
+    sql = """
+        SELECT json_group_array(json_array(session_key, sent, received, failed)) FROM (
+            SELECT session_key, sum(direction = 'outbound' AND status IN ('sent', 'delivered', 'read')) AS sent,
+                sum(direction = 'inbound') AS received, sum(direction = 'outbound' AND status = 'failed') AS failed
+            FROM messages WHERE id IN (SELECT value FROM json_each(?)) GROUP BY session_key
+        )
+    """
+    counted = unpacked(space.connection, sql, [packed(ids)])
+    space.load_sessions({key for key, *_ in counted} - space.sessions.keys())
+    for key, sent, received, failed in counted:
+        session = space.session(key)
+        session.earlier_messages_sent += sent
+        session.earlier_messages_received += received
+        session.earlier_messages_failed += failed
+        space.touch(session)
+
+
+def _removed(ids: Sequence[Any], space: Workspace) -> changes.RemovedMessages:
+    wanted = packed(ids)
+    sql = f"""
+        SELECT json_group_array(DISTINCT sha256) FROM (
+            SELECT {NAMED} AS sha256 FROM messages WHERE id IN (SELECT value FROM json_each(?))
+        ) WHERE sha256 IS NOT NULL
+    """
+    media = unpacked(space.connection, sql, [wanted])
+    space.connection.execute("DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))", [wanted])
+    space.forget(ids)
+    return changes.RemovedMessages(len(ids), tuple(map(str, media)))
