@@ -17,6 +17,7 @@ pytestmark = pytest.mark.system("chromium")
 CHAT = "/sessions/loja/chats/5511922220000@s.whatsapp.net"
 RANKS = ["queued", "sent", "delivered", "read"]
 MEMORY_S = float(os.environ.get("POMBAL_MEMORY_S", "6"))
+MEDIA_MAX_BYTES = 2_000_000
 GROWTH_MAX_BYTES = 12_000_000
 HOSTILE = (
     "<script>document.title = 'taken'</script>",
@@ -43,7 +44,7 @@ text => {
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[LiveDaemon]:
     with tempfile.TemporaryDirectory(prefix="pombal-") as root:
-        made = LiveDaemon(Path(root))
+        made = LiveDaemon(Path(root), media={"max_bytes": MEDIA_MAX_BYTES})
         made.start()
         made.ready("loja")
         made.inject("loja", "Bom dia!")
@@ -142,7 +143,7 @@ def test_it_is_found_while_it_is_typed(visitor: Visitor, daemon: LiveDaemon) -> 
     daemon.inject("loja", "mais açaí, por favor")
     expect(page.locator("tbody tr")).to_have_count(2)
     page.get_by_label("Session").fill("nobody")
-    expect(page.get_by_role("alert")).to_contain_text("there is no session")
+    expect(page.get_by_role("alert")).to_contain_text("There is no session of that name")
     page.get_by_label("Session").fill("loja")
     expect(page.locator("tbody tr")).to_have_count(2)
     visitor.troubles = [each for each in visitor.troubles if "status of 404" not in each]
@@ -186,6 +187,23 @@ def test_whatever_somebody_writes_is_text_and_breaks_no_page(visitor: Visitor, d
         expect(page.locator("h1")).to_be_visible()
         assert not overflows(page), path
     assert "taken" not in page.title()
+
+
+def test_a_path_that_is_not_there_and_a_file_that_is_too_large_are_told_in_words(
+    browser: Browser, daemon: LiveDaemon, token: str
+) -> None:
+    with browser.new_context(locale="pt-BR") as context:
+        page = Visitor(context, daemon, token).page("/no/such/page")
+        expect(page.get_by_role("heading", name="Não há nada aqui")).to_be_visible()
+        page.get_by_role("link", name="Ir para as sessões").click()
+        page.wait_for_url("**/sessions")
+        page.goto(daemon.url + CHAT)
+        page.get_by_role("textbox", name="Mensagem", exact=True).fill("veja")
+        large = {"name": "a.bin", "mimeType": "application/octet-stream", "buffer": bytes(MEDIA_MAX_BYTES + 1)}
+        page.locator("[data-file]").set_input_files(large)  # type: ignore[arg-type]
+        page.get_by_role("button", name="Enviar").click()
+        expect(page.locator(".toast")).to_contain_text("O arquivo é maior do que este daemon aceita")
+        expect(page.get_by_role("textbox", name="Mensagem", exact=True)).to_have_value("veja")
 
 
 def test_a_part_that_is_fetched_anew_keeps_the_focus(visitor: Visitor, daemon: LiveDaemon) -> None:

@@ -87,7 +87,7 @@ async def test_a_number_without_a_chat_can_be_written_to(admin: Browser, world: 
 async def test_nothing_written_and_a_session_that_cannot_are_told_in_the_page(admin: Browser, world: World) -> None:
     await ready(world)
     empty = await admin.post(THREAD, {"text": "   "})
-    assert "write something, or choose a file" in empty.text
+    assert "Write something, or choose a file" in empty.text
     await ask(world, "session.stop", name="ana")
     stopped = await admin.post(THREAD, {"text": "não se perca"})
     assert 'role="alert"' in stopped.text

@@ -1,6 +1,7 @@
 """The words: the same keys in every language, and every key is used."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -19,19 +20,25 @@ from pombal.model.errors import Kind
 from pombal.model.message import Direction, MessageStatus, MessageType, Origin
 from pombal.model.session import LinkKind
 from pombal.model.session_state import Reason, SessionStatus
+from pombal.service.catalog import METHODS
 
 ROOM = Path(module.__file__).parent
 SOURCES = "".join(file.read_text() for file in [*ROOM.rglob("*.html"), *ROOM.rglob("*.py")])
 # Keys that are put together from a family and one of these.
-FAMILIES = {
-    "status": SessionStatus, "reason": Reason, "advice": Reason, "link": LinkKind, "type": MessageType,
-    "direction": Direction, "message_status": MessageStatus, "error": Kind, "actor_state": ActorState,
+FAMILIES: dict[str, Iterable[object]] = {
+    "status": SessionStatus, "reason": Reason, "advice": [*Reason, "qrcode"], "link": LinkKind, "type": MessageType,
+    "direction": Direction, "message_status": MessageStatus, "error": Kind, "error_text": Kind,
+    "actor_state": ActorState,
     "theme": THEMES, "role": [Role.ADMIN, Role.USER], "span": [*SPANS, *MESSAGE_SPANS], "measure": MEASURES,
     "stage": STAGES, "month": range(1, 13), "nav": ["sessions", "messages", "latency", "machine"],
     "origin": [Origin.DEVICE, Origin.HISTORY], "check": ["loop", "writer", "store", "links"],
     "action": [*AT_ONCE, *ASKED_FIRST], "confirm": ["logout", "delete", "logout_text", "delete_text"],
     "sign_in": ["bad_token", "bad_link"],
 }  # fmt: skip
+# What a form can be refused for: a field that is wrong, a method that says no, a message that did not go.
+WRONG = {key for key in words_of("en").texts if key.startswith("wrong.")}
+REFUSED = {key for key in words_of("en").texts if key.startswith("refused.")}
+MESSAGE_ERRORS = {key for key in words_of("en").texts if key.startswith("message_error.")}
 DYNAMIC = {f"{family}.{value}" for family, values in FAMILIES.items() for value in values}
 LITERAL = {
     key
@@ -63,9 +70,16 @@ def test_every_language_puts_the_same_values_in(language: str) -> None:
 
 def test_every_key_is_used_and_every_key_that_is_used_is_there() -> None:
     keys = {key for key in words_of("en").texts if not key.endswith("_one")}
-    used = LITERAL | DYNAMIC | DONE | LINKING | {key for key in FIELDS if key in keys}
+    used = (
+        LITERAL | DYNAMIC | DONE | LINKING | WRONG | REFUSED | MESSAGE_ERRORS | {key for key in FIELDS if key in keys}
+    )
     assert keys >= LITERAL | DYNAMIC | DONE | LINKING
     assert keys <= used
+
+
+def test_refusals_have_words_for_methods_and_kinds_that_there_are() -> None:
+    possible = {f"refused.{method.replace('.', '_')}_{kind}" for method in METHODS for kind in Kind}
+    assert possible >= REFUSED
 
 
 def test_one_is_said_otherwise_than_many() -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import structlog
 import trio
-from fastapi import APIRouter
 
 from pombal import __version__
 from pombal.actors.policy import RestartPolicy
@@ -31,6 +30,7 @@ from pombal.control.bind import adopted, bind_socket
 from pombal.control.peers import peer_rules
 from pombal.control.server import ControlServer, identify_by
 from pombal.dashboard.app import create_router
+from pombal.dashboard.error_pages import ErrorPages
 from pombal.dashboard.pages import all_pages
 from pombal.dashboard.site import Site
 from pombal.model.clock import system_clock
@@ -205,14 +205,11 @@ class Daemon:
             rate_limit=RateLimit(lambda: self.live.current.http.requests_per_minute),
         )
         app = create_app(api, rooms.metrics.http_request)
-        app.include_router(self._dashboard())
-        settings = self.live.current
-        return HttpServer(BodyLimits(app, settings.http, settings.media.max_bytes), settings.http)
-
-    def _dashboard(self) -> APIRouter:
-        rooms = self.rooms
         site = Site(rooms.service, rooms.tokens, self.live, self.facts.health, system_clock)
-        return create_router(site, all_pages())
+        app.include_router(create_router(site, all_pages()))
+        settings = self.live.current
+        limited = BodyLimits(app, settings.http, settings.media.max_bytes)
+        return HttpServer(ErrorPages(limited, site), settings.http)
 
     async def _serve_http(self, bind: str, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
         started = _HttpStarted(self, StartedOnce(task_status))

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -12,6 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from pombal.dashboard.site import Site
 from pombal.dashboard.visit import Visit
 from pombal.model.errors import STATUS_OF_KIND, Kind, PombalError
+
+_PASSING = frozenset({Kind.UNAVAILABLE, Kind.SHUTTING_DOWN, Kind.RATE_LIMITED})
 
 Handler = Callable[[Visit], Awaitable[Response]]
 
@@ -80,4 +81,10 @@ def refusal(visit: Visit, error: PombalError) -> Response:
     if error.kind == Kind.UNAUTHORIZED and visit.part is None and visit.request.method in ("GET", "HEAD"):
         back = f"{visit.request.url.path}?{visit.request.url.query}".rstrip("?")
         return RedirectResponse("/sign-in" if back == "/" else f"/sign-in?next={quote(back)}", 303)
-    return visit.html("error.html", status, error=error, status=status, phrase=HTTPStatus(status).phrase)
+    return error_page(visit, error, status)
+
+
+def error_page(visit: Visit, error: PombalError, status: int) -> Response:
+    """``retries``: what was looked at is there again as soon as the daemon can, and the page looks by itself."""
+    retries = error.kind in _PASSING and visit.request.method == "GET"
+    return visit.html("error.html", status, refusal=visit.explain(error), status=status, retries=retries)

@@ -43,6 +43,12 @@ class Formats:
         language = self.words.language
         return text.translate({ord(","): _GROUP[language], ord("."): _POINT[language]})
 
+    def rate(self, value: float) -> str:
+        """0 → '0', 0.02 → '<0.1', 3.14 → '3.1', 314.2 → '314': a trickle is not nothing."""
+        if value == 0:
+            return "0"
+        return f"<{self.number(0.1, 1)}" if value < 0.1 else self.number(value, 1 if value < 100 else 0)
+
     def percent(self, rate: float | None) -> str:
         """0.99912 → '99.9 %': never 100 where it is not all, never 0 where it is not none."""
         if rate is None:

@@ -20,7 +20,7 @@ def form_token(token: str) -> str:
 def check_form(token: str, given: str | None) -> None:
     """Raises PombalError (forbidden) for a form that is not from a page of this sign-in."""
     if not hmac.compare_digest(form_token(token).encode(), (given or "").encode()):
-        raise PombalError(Kind.FORBIDDEN, "the form is not from a page of this sign-in; load the page again")
+        raise _forbidden(FORM_TOKEN, "the form is not from a page of this sign-in; load the page again")
 
 
 def check_origin(request: Request, public_url: str | None) -> None:
@@ -32,9 +32,13 @@ def check_origin(request: Request, public_url: str | None) -> None:
     origin = request.headers.get("origin")
     own = {request.headers.get("host"), urlsplit(public_url or "").netloc or None}
     if origin is not None and (urlsplit(origin).netloc or None) not in own - {None}:
-        raise PombalError(Kind.FORBIDDEN, "the request comes from another site")
+        raise _forbidden("origin", "the request comes from another site")
     if request.headers.get("sec-fetch-site", "") not in _SAME_SITE:
-        raise PombalError(Kind.FORBIDDEN, "the request comes from another site")
+        raise _forbidden("origin", "the request comes from another site")
+
+
+def _forbidden(field: str, reason: str) -> PombalError:
+    return PombalError(Kind.FORBIDDEN, reason, errors=[{"field": field, "reason": reason}])
 
 
 def safe_path(path: str | None) -> str:

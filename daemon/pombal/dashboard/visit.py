@@ -1,6 +1,7 @@
 """One request of a browser: who asks, in which language, and what a page needs to answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from pombal.auth.cookies import COOKIE, token_in_cookies
 from pombal.dashboard.formats import Formats, zone_of
 from pombal.dashboard.guard import FORM_TOKEN, check_form, check_origin, form_token
+from pombal.dashboard.refusals import Refusal, explain
 from pombal.dashboard.site import Site
 from pombal.dashboard.words import LANGUAGES, Words, choose, words_of
 from pombal.model.caller import Caller, Role
@@ -43,13 +45,14 @@ class Mark:
 
 @dataclass
 class Visit:
-    """``caller`` and ``token`` are set once it is known who asks."""
+    """``caller`` and ``token`` are set once it is known who asks; ``refused_by``: the method that last refused."""
 
     site: Site
     request: Request
     caller: Caller | None = None
     token: str = ""
     form: FormData = field(default_factory=FormData)
+    refused_by: str | None = None
 
     # Who
 
@@ -60,6 +63,11 @@ class Visit:
             raise PombalError(Kind.UNAUTHORIZED, "sign in first")
         self.caller = self.site.tokens.authenticate(token).caller
         self.token = token
+
+    def recognize(self) -> None:
+        """As identify, for a page that anybody may see."""
+        with suppress(PombalError):
+            self.identify()
 
     async def read_form(self, *, takes_file: bool) -> None:
         """Raises PombalError (forbidden) for a change that no page of this sign-in asks for."""
@@ -111,14 +119,18 @@ class Visit:
     async def ask(self, method: str, **raw: Any) -> Any:
         """The result of a method of the catalog; params that are None are left out. Raises PombalError."""
         entry, caller = METHODS[method], self._known()
-        if not caller.may(entry.access):
-            raise PombalError(Kind.FORBIDDEN, f"{method} is not for {caller.role}")
-        params = parse_params(entry.params, {name: value for name, value in raw.items() if value is not None})
-        return await self.site.service.call(method, params, caller)
+        with self._refusing(method):
+            if not caller.may(entry.access):
+                raise PombalError(Kind.FORBIDDEN, f"{method} is not for {caller.role}")
+            params = parse_params(entry.params, {name: value for name, value in raw.items() if value is not None})
+            return await self.site.service.call(method, params, caller)
 
     async def send(self, **raw: Any) -> Message:
         """message.send, once it is committed. Raises PombalError for a refusal."""
-        params = parse_params(SendParams, {name: value for name, value in raw.items() if value is not None})
+        with self._refusing("message.send"):
+            return await self._send(parse_params(SendParams, {k: v for k, v in raw.items() if v is not None}))
+
+    async def _send(self, params: SendParams) -> Message:
         answers: list[SendAnswer | PombalError] = []
         decided = trio.Event()
 
@@ -133,6 +145,14 @@ class Visit:
             raise answer
         return answer.message
 
+    @contextmanager
+    def _refusing(self, method: str) -> Iterator[None]:
+        try:
+            yield
+        except PombalError:
+            self.refused_by = method
+            raise
+
     async def mark(self) -> Mark:
         """Where the log ends now; taken before everything else that a live page shows, so that nothing is missed."""
         page = await self.ask("events.list", after=BEYOND_THE_END, limit=1)
@@ -144,6 +164,10 @@ class Visit:
         return self.caller
 
     # Answering
+
+    def explain(self, error: PombalError) -> Refusal:
+        """What a refusal means, and what to do about it, for whoever looks."""
+        return explain(self.words, error, self.refused_by)
 
     @cached_property
     def words(self) -> Words:
@@ -210,5 +234,6 @@ class Visit:
             "theme": theme if theme in THEMES else "auto",
             "languages": LANGUAGES,
             "flash": flash if flash is not None and self.words.has(f"done.{flash}") else None,
+            "file_max": self.site.live.current.media.max_bytes,
             "simulator": self.site.live.current.simulator.enabled,
         }

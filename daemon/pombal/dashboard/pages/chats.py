@@ -1,24 +1,35 @@
 """Conversations: the chats of a session, one of them as a thread, and what is written into it."""
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response
 
 from pombal.dashboard.app import Page
+from pombal.dashboard.refusals import Refusal, about
 from pombal.dashboard.upload import stored
-from pombal.dashboard.views.conversations import chat_line, message_line, thread_of, title_of
+from pombal.dashboard.views.conversations import (
+    address_of,
+    chat_line,
+    message_line,
+    named_by,
+    thread_of,
+    title_of,
+)
 from pombal.dashboard.visit import Visit
 from pombal.model.errors import Kind, PombalError, invalid
 from pombal.model.ids import new_ulid
 from pombal.model.message import Direction, Message, MessageStatus
+from pombal.model.phone import parse_recipient
 
 LIMIT = 50
 CHATS = 40
 ALSO_MAX = 50
 LIST_PARTS = {"chats": "chats"}
 THREAD_PARTS = {"chats": "chats", "thread": "thread", "older": "thread"}
-_REFUSED = frozenset({Kind.INVALID, Kind.NOT_READY, Kind.TOO_LARGE, Kind.CONFLICT, Kind.UNSUPPORTED})
+# Told beside the form, with what was typed still in it.
+_REFUSED = frozenset(Kind) - {Kind.UNAUTHORIZED, Kind.FORBIDDEN, Kind.NOT_FOUND}
 
 
 def chat_path(session: str, chat_id: str) -> str:
@@ -34,7 +45,7 @@ async def show_chat(visit: Visit) -> Response:
     return await _thread_page(visit, {}, None)
 
 
-async def _thread_page(visit: Visit, given: dict[str, str | None], problem: PombalError | None) -> Response:
+async def _thread_page(visit: Visit, given: dict[str, str | None], problem: Refusal | None) -> Response:
     mark = await visit.mark()
     if visit.part == "chats":
         return visit.page("chats", LIST_PARTS, mark=mark, **await _list(visit), chat=visit.path("chat"))
@@ -66,6 +77,7 @@ async def _thread(visit: Visit, session: Any) -> dict[str, Any]:
     messages: list[Message] = page.results
     known = {message.id for message in messages}
     also = [await visit.ask("message.get", id=row) for row in _also(visit) if row not in known]
+    named = await named_messages(visit, session.id, [*messages, *also])
     other = next((message for message in messages if message.direction == Direction.INBOUND), None)
     name, number = (None, None) if other is None else (other.contact_name, other.contact_number)
     return {
@@ -73,13 +85,24 @@ async def _thread(visit: Visit, session: Any) -> dict[str, Any]:
         "chat": chat_id,
         "title": title_of(chat_id, name, number or next((m.contact_number for m in messages), None)),
         "number": number,
-        "thread": thread_of(messages, visit.formats.zone),
-        "also": [message_line(each) for each in also if each.chat_id == chat_id],
+        "address": address_of(chat_id, number),
+        "thread": thread_of(messages, visit.formats.zone, named),
+        "also": [message_line(each, about=named.get(named_by(each) or "")) for each in also if each.chat_id == chat_id],
         "older": page.next,
         "unread": any(each.direction == Direction.INBOUND and each.status != MessageStatus.READ for each in messages),
         "message_id": f"dashboard-{new_ulid()}",
         "chat_path": chat_path,
     }
+
+
+async def named_messages(visit: Visit, session: str, messages: list[Message]) -> dict[str, Message]:
+    """What the messages answer, or react to, by message_id; most of it is among them. Not what is gone."""
+    here = {message.message_id: message for message in messages}
+    wanted = {name for name in map(named_by, messages) if name is not None}
+    for name in wanted - here.keys():
+        with suppress(PombalError):
+            here[name] = await visit.ask("message.get", session=session, message_id=name)
+    return {name: here[name] for name in wanted & here.keys()}
 
 
 def _also(visit: Visit) -> list[int]:
@@ -96,7 +119,7 @@ async def write(visit: Visit) -> Response:
     except PombalError as error:
         if error.kind not in _REFUSED:
             raise
-        return await _thread_page(visit, given, error)
+        return await _thread_page(visit, given, visit.explain(error))
     return visit.go(chat_path(message.session, message.chat_id))
 
 
@@ -108,8 +131,8 @@ async def write_first(visit: Visit) -> Response:
     except PombalError as error:
         if error.kind not in _REFUSED:
             raise
-        mark, shown = await visit.mark(), await _list(visit)
-        return visit.page("chats", LIST_PARTS, mark=mark, **shown, chat=None, given=given, problem=error)
+        problem, mark, shown = visit.explain(error), await visit.mark(), await _list(visit)
+        return visit.page("chats", LIST_PARTS, mark=mark, **shown, chat=None, given=given, problem=problem)
     return visit.go(chat_path(message.session, message.chat_id))
 
 
@@ -117,7 +140,10 @@ async def _send(visit: Visit, to: str, given: dict[str, str | None]) -> Message:
     session = visit.path("session")
     file = visit.file("file")
     if file is None and not given["text"]:
-        raise invalid("write something, or choose a file")
+        with about("nothing"):
+            raise invalid("write something, or choose a file")
+    with about("to"):
+        parse_recipient(to)
     sending = {"session": session, "to": to, "message_id": given["message_id"], "text": given["text"]}
     sending["quoted_message_id"] = given.get("quoted_message_id")
     if file is None:

@@ -5,9 +5,11 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from pombal.dashboard.app import Page
+from pombal.dashboard.refusals import Refusal, about
 from pombal.dashboard.views.status import can_play_phone, tone_of
 from pombal.dashboard.visit import Visit
 from pombal.model.errors import Kind, PombalError
+from pombal.model.phone import parse_number
 from pombal.model.results import LinkCode
 from pombal.model.session import Session
 from pombal.model.session_state import SessionStatus
@@ -29,18 +31,19 @@ async def show(visit: Visit) -> Response:
 
 async def pair(visit: Visit) -> Response:
     """A pairing code for a number. It is a secret: it stands in the answer itself, and in no address or cookie."""
+    number = visit.field("phone_number") or ""
     try:
-        pairing = await visit.ask(
-            "session.pair_code", name=visit.path("session"), phone_number=visit.field("phone_number") or ""
-        )
+        with about("phone_number"):
+            parse_number(number)
+        pairing = await visit.ask("session.pair_code", name=visit.path("session"), phone_number=number)
     except PombalError as error:
-        if error.kind not in (Kind.INVALID, Kind.NOT_READY, Kind.UNSUPPORTED, Kind.RATE_LIMITED):
+        if error.kind in (Kind.UNAUTHORIZED, Kind.FORBIDDEN, Kind.NOT_FOUND):
             raise
-        return await _page(visit, pairing=None, problem=error)
+        return await _page(visit, pairing=None, problem=visit.explain(error))
     return await _page(visit, pairing=pairing, problem=None)
 
 
-async def _page(visit: Visit, pairing: LinkCode | None, problem: PombalError | None) -> Response:
+async def _page(visit: Visit, pairing: LinkCode | None, problem: Refusal | None) -> Response:
     mark = await visit.mark()
     session = await visit.ask("session.get", name=visit.path("session"))
     code = await _code(visit, session)

@@ -6,9 +6,8 @@ from starlette.responses import Response
 
 from pombal.dashboard.app import Page
 from pombal.dashboard.guard import safe_path
-from pombal.dashboard.pages.chats import chat_path
-from pombal.dashboard.views.conversations import message_line
-from pombal.dashboard.views.stages import STAGES, stage_key
+from pombal.dashboard.pages.chats import chat_path, named_messages
+from pombal.dashboard.views.conversations import message_line, named_by
 from pombal.dashboard.visit import Visit
 from pombal.model.errors import not_found
 from pombal.model.message import Direction, Message, MessageStatus, MessageType
@@ -46,13 +45,13 @@ async def show(visit: Visit) -> Response:
 async def show_one(visit: Visit) -> Response:
     mark = await visit.mark()
     message = await message_of(visit)
+    named = await named_messages(visit, message.session, [message])
     return visit.page(
         "message",
         {"message": "message_facts"},
         mark=mark,
         message=message,
-        line=message_line(message),
-        stages=[(stage, stage_key(stage, message.direction)) for stage in STAGES],
+        line=message_line(message, about=named.get(named_by(message) or "")),
         chat_path=chat_path,
     )
 

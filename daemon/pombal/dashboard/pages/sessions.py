@@ -5,9 +5,11 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 from pombal.dashboard.app import Page
+from pombal.dashboard.refusals import Refusal, about
 from pombal.dashboard.views.sessions import SessionLine, lines_of, tiles_of
 from pombal.dashboard.visit import Visit
-from pombal.model.errors import PombalError
+from pombal.model.errors import STATUS_OF_KIND, PombalError
+from pombal.model.phone import parse_number
 from pombal.model.session import LinkKind
 from pombal.model.session_state import SessionStatus
 
@@ -54,18 +56,22 @@ async def new(visit: Visit) -> Response:
     return _form(visit, 200, {}, None)
 
 
-def _form(visit: Visit, status: int, given: dict[str, str | None], error: PombalError | None) -> Response:
+def _form(visit: Visit, status: int, given: dict[str, str | None], problem: Refusal | None) -> Response:
     default = visit.site.live.current.sessions.default_link
-    return visit.html("session_new.html", status, links=list(LinkKind), default_link=default, given=given, error=error)
+    links = list(LinkKind)
+    return visit.html("session_new.html", status, links=links, default_link=default, given=given, problem=problem)
 
 
 async def create(visit: Visit) -> Response:
     given = {name: visit.field(name) for name in ("name", "link", "owner", "device_name", "phone_number")}
     try:
+        if given["phone_number"]:
+            with about("phone_number"):
+                parse_number(given["phone_number"])
         session = await visit.ask("session.create", **given)
     except PombalError as error:
         # what was typed is not lost, and the form says what is wrong with it
-        return _form(visit, 422, given, error)
+        return _form(visit, STATUS_OF_KIND[error.kind], given, visit.explain(error))
     return visit.go(f"/sessions/{session.name}/link", "session_created")
 
 

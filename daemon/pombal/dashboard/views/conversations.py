@@ -1,10 +1,10 @@
 """Chats and messages as they are read: who wrote, what stands there, and what has become of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from pombal.dashboard.views.stages import Part, bar_of, guilty_stage
+from pombal.dashboard.views.stages import Part, bar_of, guilty_stage, stage_key
 from pombal.model.message import Direction, Message, MessageStatus
 from pombal.model.phone import USER_SERVER
 from pombal.model.results import Chat
@@ -40,6 +40,14 @@ def title_of(chat_id: str, name: str | None, number: str | None) -> str:
     return f"+{user}" if server == USER_SERVER and user.isdigit() else chat_id
 
 
+def address_of(chat_id: str, number: str | None) -> str:
+    """Where a chat is: its number as people write it, else WhatsApp's own id (a group, a LID nobody knows)."""
+    user, _, server = chat_id.partition("@")
+    if number:
+        return f"+{number}"
+    return f"+{user}" if server == USER_SERVER and user.isdigit() else chat_id
+
+
 @dataclass(frozen=True, slots=True)
 class ChatLine:
     chat: Chat
@@ -62,7 +70,11 @@ def preview_of(message: Message) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MessageLine:
-    """``at_ms`` is when it happened; ``day`` (an ISO date) stands with the first message of a day in a thread."""
+    """``at_ms`` is when it happened; ``day`` (an ISO date) stands with the first message of a day in a thread.
+
+    ``guilty``: the key of the words for the stage that took most of its time. ``about``: the message that it answers,
+    or reacts to, where that is known.
+    """
 
     message: Message
     is_ours: bool
@@ -76,10 +88,21 @@ class MessageLine:
     can_resend: bool
     sender: str | None
     title: str
+    about: "Quote | None" = None
 
 
-def message_line(message: Message, day: str | None = None) -> MessageLine:
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The message that another one is about; ``author`` is None where we wrote it ourselves."""
+
+    message: Message
+    author: str | None
+    preview: str
+
+
+def message_line(message: Message, day: str | None = None, about: Message | None = None) -> MessageLine:
     ours = message.direction == Direction.OUTBOUND
+    guilty = guilty_stage(message)
     return MessageLine(
         message=message,
         is_ours=ours,
@@ -88,21 +111,39 @@ def message_line(message: Message, day: str | None = None) -> MessageLine:
         media_as=None if message.media is None else shown_as(message.media.mime_type),
         bar=bar_of(message),
         is_late=message.is_latency_acceptable is False,
-        guilty=guilty_stage(message),
+        guilty=None if guilty is None else stage_key(guilty, message.direction),
         can_cancel=ours and message.status == MessageStatus.QUEUED and message.dispatched_at is None,
         can_resend=ours and message.status in _CAN_RESEND,
         sender=_sender(message),
         title=title_of(message.chat_id, message.contact_name, message.contact_number),
+        about=None if about is None else _quote(about),
     )
 
 
-def thread_of(messages: Iterable[Message], zone: tzinfo) -> list[MessageLine]:
-    """Oldest first, each day's first message marked; messages come newest first, as lists do."""
-    lines: list[MessageLine] = []
+def _quote(message: Message) -> Quote:
+    sent = message.direction == Direction.OUTBOUND
+    address = message.participant or message.chat_id
+    author = None if sent else title_of(address, message.contact_name, message.contact_number)
+    return Quote(message, author, preview_of(message))
+
+
+def named_by(message: Message) -> str | None:
+    """The message_id of the message that this one answers, or reacts to."""
+    return message.quoted_message_id or (message.reaction or {}).get("message_id")
+
+
+def thread_of(
+    messages: Iterable[Message], zone: tzinfo, named: Mapping[str, Message] | None = None
+) -> list[MessageLine]:
+    """Oldest first, each day's first message marked; messages come newest first, as lists do.
+
+    named: the messages that some of them are about, by message_id.
+    """
+    known, lines = named or {}, list[MessageLine]()
     today = None
     for message in reversed(list(messages)):
         day = datetime.fromtimestamp(happened_at(message) / 1000, zone).date().isoformat()
-        lines.append(message_line(message, None if day == today else day))
+        lines.append(message_line(message, None if day == today else day, known.get(named_by(message) or "")))
         today = day
     return lines
 

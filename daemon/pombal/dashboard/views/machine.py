@@ -20,6 +20,7 @@ class CommitChart:
     duration_ticks: list[Tick]
     change_ticks: list[Tick]
     first_at: int
+    first_x: float
     last_at: int
 
 
@@ -28,7 +29,8 @@ def commit_chart(commits: Sequence[CommitFacts]) -> CommitChart | None:
     shown = commits[-COMMITS_SHOWN:]
     if not shown:
         return None
-    lefts = [place / COMMITS_SHOWN for place in range(len(shown))]
+    first = COMMITS_SHOWN - len(shown)  # the newest stands at the right end, however few there are
+    lefts = [(first + place) / COMMITS_SHOWN for place in range(len(shown))]
     took = [commit.seconds * 1000 for commit in shown]
     carried = [float(commit.changes) for commit in shown]
     slowest, largest = nice_top(max(took)), nice_top(max(carried))
@@ -39,6 +41,7 @@ def commit_chart(commits: Sequence[CommitFacts]) -> CommitChart | None:
         duration_ticks=ticks_to(slowest, CHART_HEIGHT, 2),
         change_ticks=ticks_to(largest, CHART_HEIGHT, 2),
         first_at=shown[0].at,
+        first_x=round(lefts[0] * WIDTH, 1),
         last_at=shown[-1].at,
     )
 

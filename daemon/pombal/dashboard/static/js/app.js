@@ -8,6 +8,8 @@ import "./more.js";
 import "./countdown.js";
 import "./composer.js";
 import "./menu.js";
+import "./thread.js";
+import "./retry.js";
 import "./socket.js";
 
 document.documentElement.classList.add("scripted");

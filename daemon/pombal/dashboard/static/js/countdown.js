@@ -1,10 +1,19 @@
 // Seconds until a code changes, and on to the next page once a phone has been linked.
 const MOVE_ON_MS = 1200;
 
+// From how much was left when the daemon answered: this machine's clock may be wrong.
+function untilMs(place) {
+  place.endsAtMs ??= performance.now() + Number(place.dataset.countdown);
+  return Math.max(0, place.endsAtMs - performance.now());
+}
+
+function shown(seconds) {
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
 function count() {
   for (const place of document.querySelectorAll("[data-countdown]")) {
-    const seconds = Math.max(0, Math.ceil((Number(place.dataset.countdown) - Date.now()) / 1000));
-    place.textContent = `${seconds} s`;
+    place.textContent = shown(Math.ceil(untilMs(place) / 1000));
   }
 }
 

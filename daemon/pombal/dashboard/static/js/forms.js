@@ -1,6 +1,6 @@
 // Forms that stay: sent without leaving the page, which then takes over what the answer shows.
 import { parse } from "./merge.js";
-import { partNamed, parts } from "./parts.js";
+import { PAGE, partNamed, parts } from "./parts.js";
 import { toast } from "./toast.js";
 
 async function submit(form, submitter) {
@@ -9,7 +9,7 @@ async function submit(form, submitter) {
   const body = hasFile || form.enctype === "multipart/form-data" ? data : new URLSearchParams(data);
   let response;
   try {
-    response = await fetch(form.action, { method: "POST", body });
+    response = await fetch(form.action, { method: "POST", body, headers: PAGE });
   } catch {
     toast(document.body.dataset.wordsFailed);
     return false;
@@ -37,8 +37,19 @@ function takeOver(form, answer, isDone) {
   partNamed("thread")?.element.scrollTo({ top: partNamed("thread").element.scrollHeight });
 }
 
+// A server that has to turn a body away closes its connection, and the browser then says no more than that.
+function isTooLarge(form) {
+  const files = [...form.querySelectorAll("input[type=file]")].flatMap((input) => [...input.files]);
+  return files.some((file) => file.size > Number(form.dataset.fileMax ?? Infinity));
+}
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
+  if (isTooLarge(form)) {
+    event.preventDefault();
+    toast(form.dataset.wordsTooLarge);
+    return;
+  }
   if (!form.matches("form[data-stay]")) return;
   event.preventDefault();
   if (form.dataset.busy) return;

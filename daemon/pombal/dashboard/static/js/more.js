@@ -1,5 +1,7 @@
 // Endless lists: what comes next is fetched when its link comes into sight; without this module it is a link.
 import { parse, remember } from "./merge.js";
+import { PAGE } from "./parts.js";
+import { toast } from "./toast.js";
 
 async function follow(link) {
   const part = link.closest("[data-part]");
@@ -10,11 +12,12 @@ async function follow(link) {
   address.searchParams.set("_part", part.dataset.part);
   let content;
   try {
-    const response = await fetch(address);
-    if (!response.ok) return;
+    const response = await fetch(address, { headers: PAGE });
+    if (!response.ok) throw new Error(`${response.status}`);
     content = parse(await response.text());
   } catch {
-    delete link.dataset.busy;
+    delete link.dataset.busy;  // to be pressed again
+    toast(document.body.dataset.wordsFailed);
     return;
   }
   const arrivals = [...(content.querySelector("[data-list]")?.children ?? [])].filter(

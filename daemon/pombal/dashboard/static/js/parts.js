@@ -2,6 +2,7 @@
 // has changed, and not more often than it can be read.
 import { mergePart, parse, remember } from "./merge.js";
 
+export const PAGE = { Accept: "text/html" };  // what is refused is told as a page too, in words
 const DEFAULT_PAUSE_MS = 500;
 const ALSO_MAX = 50;
 
@@ -66,7 +67,7 @@ export class Part {
   async load(address) {
     this.request = new AbortController();
     try {
-      const response = await fetch(address, { signal: this.request.signal, cache: "no-store" });
+      const response = await fetch(address, { signal: this.request.signal, cache: "no-store", headers: PAGE });
       if (response.status === 401) { location.assign("/sign-in"); return; }
       const html = await response.text();
       if (response.ok) this.put(html);

@@ -1,0 +1,27 @@
+// What a thread can do beside growing: jump to the message that another one answers, and say so where a file is not here.
+const LOOKED_AT_MS = 1600;
+
+document.addEventListener("click", (event) => {
+  const quote = event.target.closest?.("[data-jump]");
+  const target = quote && document.getElementById(quote.dataset.jump);
+  if (!target) return;  // not in the page: the link leads to the message's own
+  event.preventDefault();
+  target.scrollIntoView({ block: "center" });
+  target.classList.add("is-looked-at");
+  setTimeout(() => target.classList.remove("is-looked-at"), LOOKED_AT_MS);
+});
+
+function missing(element) {
+  const said = document.createElement("p");
+  said.className = "unknown";
+  said.textContent = element.dataset.missing;
+  (element.closest("a.media") ?? element).replaceWith(said);
+}
+
+// The errors of files do not bubble; those from before this module ran show as pictures without a size.
+document.addEventListener("error", (event) => {
+  if (event.target.dataset?.missing) missing(event.target);
+}, true);
+for (const picture of document.querySelectorAll("img[data-missing]")) {
+  if (picture.complete && !picture.naturalWidth) missing(picture);
+}
