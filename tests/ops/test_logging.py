@@ -4,10 +4,12 @@ import io
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+import pydantic
 import pytest
 import structlog
 
@@ -188,3 +190,88 @@ def test_a_stream_that_is_not_the_journal_gets_none(named: str, log_file: TextIO
     structlog.get_logger().info("one")
     log_file.seek(0)
     assert log_file.read(1) == "{"
+
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl"
+QR = "2@hS3cretRefabcdefgh,AbCdEf0123+/=,GhIjKl4567+/=,MnOpQr=,1"
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        (f"GET /ws/whatsapp/?token={JWT}&after=3 refused", "&after=3 refused"),
+        (f"header Authorization: Bearer {JWT}", "header Authorization"),
+        ("header authorization: bearer abcdefgh12345678", "header"),
+        ("GET /sign-in?code=abcdef0123456789 200", "GET /sign-in"),
+        (f"scan {QR} now", "now"),
+        (f"https://wa.me/settings/linked_devices#{QR}", "https://wa.me/settings/"),
+        ("proxy socks5://user:hunter2@proxy.example:1080 refused", "@proxy.example:1080 refused"),
+    ],
+)
+def test_what_looks_like_a_secret_is_found_in_any_line(line: str, kept: str, stream: io.StringIO) -> None:
+    """A library's own words have no key that tells."""
+    configure_logging(JSON, stream=stream)
+    logging.getLogger("library").warning(line)
+    structlog.get_logger().warning(line, error=line)
+    said = stream.getvalue()
+    for secret in (JWT, JWT.split(".")[1], QR, QR.split(",")[2], "hunter2", "abcdef0123456789", "abcdefgh12345678"):
+        assert secret not in said
+    assert said.count(kept) == 3
+    assert "[redacted]" in said
+
+
+def test_what_is_no_secret_is_left_as_it_is(stream: io.StringIO) -> None:
+    configure_logging(JSON, stream=stream)
+    line = "http://127.0.0.1:8001 and wss://gateway.example:8443/v1/sessions/01J, the code=404"
+    structlog.get_logger().info(line)
+    assert lines(stream)[0]["event"] == line
+
+
+WRITTEN = "minha senha é 'hunter2' ok"
+
+
+class Told(pydantic.BaseModel):
+    number: int
+
+
+@pytest.mark.parametrize("format_", ["console", "json"])
+@pytest.mark.parametrize(
+    ("break_it", "kind"),
+    [
+        (int, "ValueError"),
+        ({}.__getitem__, "KeyError"),
+        (lambda text: Told(number=text), "ValidationError"),
+        (lambda text: Told.model_validate_json(f'{{"number": "{text}"}}'), "ValidationError"),
+        (json.loads, "JSONDecodeError"),
+        (datetime.fromisoformat, "ValueError"),
+        (lambda text: bytes(text + "\ud800", "utf-8"), "UnicodeEncodeError"),
+    ],
+)
+def test_no_traceback_quotes_what_somebody_wrote(
+    break_it: Callable[[str], object], kind: str, format_: Any, stream: io.StringIO
+) -> None:
+    """Neither in the exception itself, nor in its cause, nor in a group."""
+    configure_logging(LogSettings(format=format_), stream=stream)
+    try:
+        try:
+            break_it(WRITTEN)
+        except Exception as error:
+            raise ExceptionGroup("several", [error, RuntimeError("odd state 23")]) from error
+    except ExceptionGroup:
+        structlog.get_logger().exception("actor crashed")
+    said = stream.getvalue()
+    assert "hunter2" not in said
+    assert "minha" not in said
+    assert said.count(kind) >= 2
+    assert "RuntimeError: odd state 23" in said
+
+
+def test_a_traceback_keeps_the_names_of_files_and_of_the_code(stream: io.StringIO) -> None:
+    configure_logging(JSON, stream=stream)
+    for break_it in (Path("/nonexistent/pombal.db").read_text, lambda: object().closed):  # type: ignore[attr-defined]
+        try:
+            break_it()
+        except (OSError, AttributeError):
+            structlog.get_logger().exception("odd")
+    assert "No such file or directory: '/nonexistent/pombal.db'" in stream.getvalue()
+    assert "'object' object has no attribute 'closed'" in stream.getvalue()

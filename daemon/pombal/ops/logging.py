@@ -14,7 +14,8 @@ import structlog
 from structlog.typing import Processor
 
 from pombal.config.settings import LogSettings
-from pombal.ops.redaction import redact
+from pombal.ops.redaction import redact, scrub
+from pombal.ops.tracebacks import format_traceback, write_traceback
 
 # sd-daemon(3): journald reads a line's priority from such a prefix.
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
@@ -37,7 +38,7 @@ class LineWriter:
         prefix = f"<{_PRIORITIES.get(level, 6)}>" if self._with_priority else ""
         lost = f"{prefix}{self.lines_lost} log lines before this one could not be written\n" if self.lines_lost else ""
         try:
-            self._stream.write(f"{lost}{prefix}{line}\n")
+            self._stream.write(f"{lost}{prefix}{scrub(line)}\n")
             self._stream.flush()
         except (OSError, ValueError):  # ValueError: the stream is closed
             self.lines_lost += 1
@@ -108,12 +109,15 @@ def configure_logging(
 def _renderers(settings: LogSettings, target: TextIO, environ: Mapping[str, str]) -> list[Processor]:
     for_people = settings.format == "console" or (settings.format == "auto" and target.isatty())
     if not for_people:
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        return [
+            structlog.processors.ExceptionRenderer(format_traceback),
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
     # Never structlog's default where rich is installed: its tracebacks show every local variable.
     return [
         structlog.dev.ConsoleRenderer(
             colors=target.isatty() and not environ.get("NO_COLOR"),
-            exception_formatter=structlog.dev.plain_traceback,
+            exception_formatter=write_traceback,
         )
     ]
 
