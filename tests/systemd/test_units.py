@@ -37,7 +37,7 @@ def test_the_service_has_time_to_drain() -> None:
 def test_the_service_tells_and_is_watched() -> None:
     assert SERVICE["Type"] == ["notify"]
     assert SERVICE["WatchdogSec"] == ["30"]
-    assert SERVICE["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+    assert SERVICE["ExecReload"] == ["/bin/sh -c 'kill -HUP ${MAINPID}'"]
 
 
 def test_the_service_comes_back_but_not_with_a_wrong_configuration() -> None:
