@@ -15,7 +15,6 @@ settings.load_profile("pombal")
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 PACKAGES = {
-    "node": "nodejs",
     "prometheus": "prometheus",
     "promtool": "prometheus",
     "systemd-analyze": "systemd",

@@ -1,5 +1,6 @@
 """The examples of docs/http-api.md as three programs, one a language, which stop after each block."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,9 +44,9 @@ def blocks() -> list[Block]:
     return found
 
 
-def program(language: str, examples: list[Block], url: str) -> str:
+def program(language: str, examples: list[Block], url: str, token: str) -> str:
     """All examples behind each other; behind each one the program says so and waits for a line of its input."""
-    parts = [_BEFORE[language]]
+    parts = [_BEFORE[language].replace("{token}", json.dumps(token))]
     for block in examples:
         parts += [block.text.replace(ADDRESS, url), _PAUSE[language].format(number=block.number)]
     return "\n".join(parts)
@@ -63,15 +64,12 @@ curl() {
 }
 """,
     "python": "",
-    "javascript": """import { createInterface } from "node:readline"
-const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-const token = process.env.TOKEN
-""",
+    "javascript": "const token = {token}",
 }
 _PAUSE = {
     "sh": "echo '@@ {number}'; read -r _",
     "python": "print('@@ {number}', flush=True); input()",
-    "javascript": "console.log('@@ {number}'); await lines.next()",
+    "javascript": "await pause('@@ {number}')",
 }
 
 

@@ -15,15 +15,10 @@ import trio
 from pombal.control.client import Client
 from tests.daemon.harness import WAIT_S, Home, Running, environment, until, until_status
 from tests.docs.http_examples import Block, blocks, breaches, program
+from tests.docs.pages import ROOT
 
 OWNERS = {"sh": "42", "python": "43", "javascript": "44"}
-COMMANDS = {
-    "sh": ["bash", "program.sh"],
-    "python": [sys.executable, "program.py"],
-    "javascript": ["node", "program.mjs"],
-}
-# What browsers have, and Node.js from 20.18 on; Debian 12's own has neither, and leaves those examples out.
-AS_BROWSERS_HAVE = ["--experimental-websocket", "--experimental-eventsource", "--no-warnings"]
+LANGUAGES = tuple(OWNERS)
 SIMULATOR = {"auto_scan_ms": 3_600_000}  # nobody scans by themselves, so that there is a code to show
 
 
@@ -53,6 +48,20 @@ class Program:
         assert self._process.stdin is not None
         await self._process.stdin.send_all(b"\n")
 
+    async def ended(self) -> None:
+        """Wait until it has come to its end, and well."""
+        assert await self._process.wait() == 0, self._errors.read_text()
+
+
+def interpreter(language: str, daemon: Running, file: Path) -> list[str]:
+    match language:
+        case "sh":
+            return ["bash", str(file)]
+        case "python":
+            return [sys.executable, str(file)]
+        case _:
+            return [sys.executable, "-m", "tests.docs.in_chromium", daemon.url, str(file)]
+
 
 @asynccontextmanager
 async def running(daemon: Running, language: str, examples: list[Block], token: str) -> AsyncIterator[Program]:
@@ -62,14 +71,16 @@ async def running(daemon: Running, language: str, examples: list[Block], token: 
     command = directory / "bin" / "pombal"
     command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m pombal "$@"\n')
     command.chmod(0o755)
-    (directory / COMMANDS[language][-1]).write_text(program(language, examples, daemon.url))
-    env = environment(HOME=str(directory), POMBAL_SOCKET=str(daemon.home.socket), TOKEN=token)
+    file = directory / "program"
+    file.write_text(program(language, examples, daemon.url, token))
+    env = environment(HOME=str(directory), POMBAL_SOCKET=str(daemon.home.socket), TOKEN=token, PYTHONPATH=str(ROOT))
     env["PATH"] = f"{directory / 'bin'}:{env['PATH']}"
     errors = directory / "stderr"
     with errors.open("wb") as stderr:
         process = await trio.lowlevel.open_process(
-            COMMANDS[language], cwd=directory, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
-        )
+            interpreter(language, daemon, file),
+            cwd=directory, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
+        )  # fmt: skip
     try:
         yield Program(process, errors)
     finally:
@@ -104,6 +115,7 @@ async def execute(daemon: Running, language: str, examples: list[Block]) -> None
                 if following is None or following.heading != block.heading:
                     await play_the_phone(client, session, block.heading)
                 await started.go_on()
+            await started.ended()
 
 
 def check(block: Block, printed: str) -> None:
@@ -118,24 +130,14 @@ def check(block: Block, printed: str) -> None:
         assert real == shown
 
 
-@pytest.fixture
-def examples(monkeypatch: pytest.MonkeyPatch) -> list[Block]:
-    version = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True).stdout
-    major, minor = map(int, version.removeprefix("v").split(".")[:2])
-    if (major, minor) >= (20, 18):
-        monkeypatch.setitem(COMMANDS, "javascript", ["node", *AS_BROWSERS_HAVE, "program.mjs"])
-        return blocks()
-    streams = ("Over the WebSocket", "As Server-Sent Events")
-    return [block for block in blocks() if block.language != "javascript" or block.heading not in streams]
-
-
-@pytest.mark.system("curl", "jq", "node")
-async def test_examples(examples: list[Block]) -> None:
-    assert {block.language for block in examples} == set(COMMANDS)
+@pytest.mark.system("chromium", "curl", "jq")
+async def test_examples() -> None:
+    examples = blocks()
+    assert {block.language for block in examples} == set(LANGUAGES)
     with tempfile.TemporaryDirectory(prefix="pombal-") as directory:
         home = Home(Path(directory), {"simulator": SIMULATOR})
         async with home.daemon() as daemon, trio.open_nursery() as nursery:
-            for language in COMMANDS:
+            for language in LANGUAGES:
                 own = [block for block in examples if block.language == language]
                 nursery.start_soon(execute, daemon, language, own)
             nursery.cancel_scope.deadline = trio.current_time() + WAIT_S * 4
@@ -149,7 +151,7 @@ def test_each_thing_is_shown_in_each_language() -> None:
     shown: dict[str, set[str]] = {}
     for block in blocks():
         shown.setdefault(block.heading, set()).add(block.language)
-    fewer = {heading: languages for heading, languages in shown.items() if languages != set(COMMANDS)}
+    fewer = {heading: languages for heading, languages in shown.items() if languages != set(LANGUAGES)}
     assert fewer == {
         "Over the WebSocket": {"python", "javascript"}, "Page by page": {"sh"}, "Is it well?": {"sh"},
         "Who did what": {"sh"},
