@@ -157,7 +157,7 @@ class TestLife:
 
     async def test_one_that_does_not_answer_is_taken_for_gone(self, serving: Serve) -> None:
         async with (
-            serving(echo, heartbeat_s=0.02, stream_timeout_s=0.2) as served,
+            serving(echo, heartbeat_s=0.02, stream_timeout_s=1.0) as served,
             websocket(served.address) as client,
         ):
             assert {opcode for opcode, _ in [await client.frame() for _ in range(3)]} == {PING}

@@ -15,7 +15,7 @@ from pombal.api import connection, server
 from pombal.api.bodies import BodyLimits
 from pombal.config.settings import HttpSettings
 from tests.api.conftest import Serve, World
-from tests.api.hostile import GET_ROOT, Raw, answer, answers, early, echo, endless, raw, until
+from tests.api.hostile import GET_ROOT, WAIT_S, Raw, answer, answers, early, echo, endless, raw, until
 
 
 def limited(world: World, file_max_bytes: int = 1000, **settings: int | float) -> BodyLimits:
@@ -168,13 +168,13 @@ class TestTooLarge:
     async def test_a_body_of_just_that_size(self, world: World, serving: Serve) -> None:
         async with (
             serving(limited(world, body_max_bytes=1000)) as served,
-            httpx2.AsyncClient(base_url=served.url) as http,
+            httpx2.AsyncClient(base_url=served.url, timeout=WAIT_S) as http,
         ):
             assert (await http.post("/take", content=b"x" * 1000)).json() == 1000
 
     async def test_a_file_has_a_limit_of_its_own(self, world: World, serving: Serve) -> None:
         app = limited(world, body_max_bytes=1000, file_max_bytes=2_000_000)
-        async with serving(app) as served, httpx2.AsyncClient(base_url=served.url) as http:
+        async with serving(app) as served, httpx2.AsyncClient(base_url=served.url, timeout=WAIT_S) as http:
             fits = await http.post("/take", files={"file": b"x" * 2_000_000})
             large = await http.post("/take", files={"file": b"x" * 4_000_000})
         assert (fits.status_code, large.status_code) == (200, 413)
@@ -182,7 +182,7 @@ class TestTooLarge:
     async def test_too_many_at_once(self, world: World, serving: Serve) -> None:
         """Whoever comes when the memory for bodies is used up is told when to come again; and then gets through."""
         app = limited(world, body_max_bytes=1000, bodies_max_bytes=1000)
-        async with serving(app) as served, httpx2.AsyncClient(base_url=served.url) as http:
+        async with serving(app) as served, httpx2.AsyncClient(base_url=served.url, timeout=WAIT_S) as http:
             async with raw(served.address) as client:
                 await client.say(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + b"x" * 999)
                 await until(lambda: app.held_bytes == 999)

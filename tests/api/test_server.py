@@ -15,6 +15,7 @@ from pombal.api.server import HttpServer
 from pombal.config.errors import StartRefused
 from pombal.config.settings import HttpSettings
 from tests.api.conftest import Serve, World
+from tests.api.hostile import WAIT_S
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def open_descriptors() -> set[str]:
 
 
 async def test_a_free_port_is_told_and_answers(world: World, serving: Serve) -> None:
-    async with serving(world.app()) as served, httpx2.AsyncClient(base_url=served.url) as http:
+    async with serving(world.app()) as served, httpx2.AsyncClient(base_url=served.url, timeout=WAIT_S) as http:
         assert served.address[0] == "127.0.0.1"
         assert served.address[1] > 0
         answer = await http.get("/api/v1/health/")
@@ -40,7 +41,10 @@ async def test_a_free_port_is_told_and_answers(world: World, serving: Serve) -> 
 
 
 async def test_ipv6(world: World, serving: Serve) -> None:
-    async with serving(world.app(), "[::1]:0") as served, httpx2.AsyncClient(base_url=served.url) as http:
+    async with (
+        serving(world.app(), "[::1]:0") as served,
+        httpx2.AsyncClient(base_url=served.url, timeout=WAIT_S) as http,
+    ):
         assert served.url.startswith("http://[::1]:")
         assert (await http.get("/metrics")).status_code == 200
 
@@ -50,7 +54,7 @@ async def test_an_inherited_socket_stays_open_for_the_next_server(world: World, 
         for _ in range(2):
             async with (
                 serving(world.app(), f"fd://{inherited.fileno()}") as served,
-                httpx2.AsyncClient(base_url=served.url) as http,
+                httpx2.AsyncClient(base_url=served.url, timeout=WAIT_S) as http,
             ):
                 assert served.address == inherited.getsockname()
                 assert (await http.get("/livez")).status_code == 200
@@ -58,7 +62,7 @@ async def test_an_inherited_socket_stays_open_for_the_next_server(world: World, 
 
 async def test_nothing_is_left_open(world: World, serving: Serve) -> None:
     async def once() -> None:
-        async with serving(world.app()) as served, httpx2.AsyncClient(base_url=served.url) as http:
+        async with serving(world.app()) as served, httpx2.AsyncClient(base_url=served.url, timeout=WAIT_S) as http:
             await http.get("/livez")
 
     await once()
@@ -128,7 +132,7 @@ class TestDraining:
         answers: list[str] = []
 
         async def ask(url: str) -> None:
-            async with httpx2.AsyncClient() as http:
+            async with httpx2.AsyncClient(timeout=WAIT_S) as http:
                 answers.append((await http.get(f"{url}/slow")).json())
 
         async with trio.open_nursery() as nursery, serving(app) as served:
@@ -141,9 +145,9 @@ class TestDraining:
         assert answers == ["done"]
 
     async def test_a_connection_kept_alive_holds_up_nothing(self, world: World, serving: Serve) -> None:
-        async with httpx2.AsyncClient() as http:
-            with trio.move_on_after(3) as patience:
-                async with serving(world.app(), drain_within_s=60) as served:
+        async with httpx2.AsyncClient(timeout=WAIT_S) as http:
+            with trio.move_on_after(WAIT_S) as patience:
+                async with serving(world.app(), drain_within_s=WAIT_S * 2) as served:
                     await http.get(f"{served.url}/livez")
         assert not patience.cancelled_caught
 
@@ -155,7 +159,7 @@ class TestDraining:
             arrived.set()
             await trio.sleep_forever()
 
-        with trio.fail_after(3):
+        with trio.fail_after(WAIT_S):
             async with serving(app, drain_within_s=0.05) as served:
                 stream = await trio.open_tcp_stream(*served.address)
                 await stream.send_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -170,7 +174,7 @@ class TestDraining:
             while True:
                 await send({"type": "http.response.body", "body": b"x" * 1_000_000, "more_body": True})
 
-        with trio.move_on_after(10) as patience:
+        with trio.move_on_after(WAIT_S) as patience:
             async with serving(endless, drain_within_s=0.1) as served:
                 stream = await trio.open_tcp_stream(*served.address)
                 await stream.send_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -182,12 +186,12 @@ class TestDraining:
         async def failing(scope: Scope, receive: Receive, send: Send) -> None:
             raise RuntimeError("broken")
 
-        async with serving(failing) as served, httpx2.AsyncClient(base_url=served.url) as http:
+        async with serving(failing) as served, httpx2.AsyncClient(base_url=served.url, timeout=WAIT_S) as http:
             assert [(await http.get("/")).status_code for _ in range(2)] == [500, 500]
 
     @pytest.mark.parametrize("garbage", [b"\x00\xff\xfe\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET " + b"x" * 100_000])
     async def test_garbage_ends_nothing(self, world: World, serving: Serve, garbage: bytes) -> None:
-        async with serving(world.app()) as served, httpx2.AsyncClient(base_url=served.url) as http:
+        async with serving(world.app()) as served, httpx2.AsyncClient(base_url=served.url, timeout=WAIT_S) as http:
             async with await trio.open_tcp_stream(*served.address) as stream:
                 await stream.send_all(garbage)
                 assert (await stream.receive_some(4096))[:10] in (b"HTTP/1.1 4", b"HTTP/1.1 5")

@@ -13,7 +13,7 @@ from pombal.config.errors import StartRefused
 from pombal.config.settings import HttpSettings
 from tests.api import certificates
 from tests.api.conftest import Serve
-from tests.api.hostile import UPGRADE, Raw, echo, frame, raw, until
+from tests.api.hostile import UPGRADE, WAIT_S, Raw, echo, frame, raw, until
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def settings_of(files: certificates.Files) -> dict[str, str]:
 async def post(url: str, trusted: Path) -> tuple[int, str, str]:
     """(status, body, HTTP version)"""
     context = ssl.create_default_context(cafile=trusted)
-    async with httpx2.AsyncClient(verify=context) as http:
+    async with httpx2.AsyncClient(verify=context, timeout=WAIT_S) as http:
         answer = await http.post(url, content=b"x" * 100_000)
     return answer.status_code, answer.text, answer.http_version
 
@@ -76,7 +76,7 @@ async def test_what_is_no_handshake_is_closed(serving: Serve, files: certificate
 async def test_a_renewed_certificate_is_for_connections_to_come(serving: Serve, files: certificates.Files) -> None:
     async with serving(echo, **settings_of(files)) as served:
         context = ssl.create_default_context(cafile=files.certificate)
-        async with httpx2.AsyncClient(verify=context) as http:
+        async with httpx2.AsyncClient(verify=context, timeout=WAIT_S) as http:
             assert (await http.post(served.url, content=b"before")).text == "before"
             certificates.make(files.certificate.parent, "second")
             served.server.reload_certificate()

@@ -9,8 +9,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,23 +62,18 @@ def _value(value: Any) -> str:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Ours, without what points elsewhere."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_ELSEWHERE)}
+    """Ours, without what points elsewhere, and without what would have each process compile our modules anew."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith((*_ELSEWHERE, "PYTHONDONTWRITE"))}
     return kept | {"PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"} | more
 
 
-class Running:
-    """One life of the daemon. ``ready`` has been waited for where it comes from ``Home.daemon``."""
+class Life:
+    """One life of the daemon, for whoever talks to it and reads its log."""
 
-    def __init__(self, process: trio.Process, home: "Home", notify: NotifySocket, log_path: Path) -> None:
-        self.process = process
+    def __init__(self, pid: int, home: "Home", log_path: Path) -> None:
+        self.pid = pid
         self.home = home
-        self.notify = notify
         self.log_path = log_path
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
 
     @property
     def output(self) -> str:
@@ -85,8 +81,9 @@ class Running:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """What it has logged; lines that are no log (a banner, a complaint) are left out."""
-        return [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
+        """What it has logged; lines that are no log (a banner, a complaint), or are being written, are left out."""
+        lines = self.output.splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         return [entry for entry in self.log if entry.get("event") == event]
@@ -99,6 +96,15 @@ class Running:
 
     def client(self) -> AbstractAsyncContextManager[Client]:
         return connect(self.home.socket)
+
+
+class Running(Life):
+    """A life that can be ended. ``ready`` has been waited for where it comes from ``Home.daemon``."""
+
+    def __init__(self, process: trio.Process, home: "Home", notify: NotifySocket, log_path: Path) -> None:
+        super().__init__(process.pid, home, log_path)
+        self.process = process
+        self.notify = notify
 
     async def ready(self) -> None:
         """Wait for READY. A process that ends before it fails the test with what it said."""
@@ -157,13 +163,12 @@ class Home:
     @asynccontextmanager
     async def process(self, *, command: list[str] | None = None, **options: Any) -> AsyncIterator[Running]:
         """A daemon that may or may not come up. Killed at the end where it still runs."""
-        self._lives += 1
-        log_path = self.root / f"log-{self._lives}"
+        log_path = self._next_log()
         env = environment(HOME=str(self.root)) | options.pop("env", {})
         async with notify_socket(self.root / "notify") as notify:
             with log_path.open("wb") as log:
                 process = await trio.lowlevel.open_process(
-                    command or [*COMMAND, "serve", "--config", str(self.config)],
+                    command or self._serve,
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.root,
                     env={"NOTIFY_SOCKET": str(notify.path)} | env, **options,
                 )  # fmt: skip
@@ -180,6 +185,37 @@ class Home:
         async with self.process(**options) as running:
             await running.ready()
             yield running
+
+    @contextmanager
+    def shared(self) -> Iterator[Life]:
+        """A daemon that is ready, for all tests of a module, which have an event loop each. It must end well."""
+        log_path = self._next_log()
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(
+                self._serve, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.root,
+                env=environment(HOME=str(self.root)),
+            )  # fmt: skip
+        life = Life(process.pid, self, log_path)
+        try:
+            deadline_s = time.monotonic() + WAIT_S
+            while not life.logged("ready"):
+                assert process.poll() is None, life.output
+                assert time.monotonic() < deadline_s, life.output
+                time.sleep(0.02)
+            yield life
+            process.terminate()
+            assert process.wait(WAIT_S) == 0, life.output
+        finally:
+            process.kill()
+            process.wait()
+
+    @property
+    def _serve(self) -> list[str]:
+        return [*COMMAND, "serve", "--config", str(self.config)]
+
+    def _next_log(self) -> Path:
+        self._lives += 1
+        return self.root / f"log-{self._lives}"
 
     async def command(self, *words: str, timeout_s: float = WAIT_S) -> "Outcome":
         """`pombal` with these words, to its end."""

@@ -12,9 +12,11 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from pombal.control.client import Client
-from tests.daemon.harness import WAIT_S, Running
+from tests.daemon.harness import WAIT_S, Life
 
 STREAM_PATH = "/api/v1/events/stream/"
+LIVES_S = (2, 4, 8, 16, 32)
+"""Of tokens that are to expire under a stream: the next, where a busy machine took as long to open it."""
 Frame = dict[str, Any]
 
 
@@ -23,7 +25,7 @@ async def token_for(client: Client, owner: str, role: str = "user") -> str:
     return (await client.token_create(owner, role=role, expires_s=86_400)).token
 
 
-def address(daemon: Running, **query: Any) -> str:
+def address(daemon: Life, **query: Any) -> str:
     return daemon.url.replace("http", "ws", 1) + "/ws/whatsapp/?" + urlencode(query)
 
 
@@ -37,6 +39,13 @@ class Socket:
         with trio.fail_after(WAIT_S):
             found: Frame = json.loads(await self._connection.get_message())
             return found
+
+    async def is_greeted(self) -> bool:
+        """Whether the first frame is a greeting; else it was closed before."""
+        try:
+            return bool((await self.frame())["type"] == "hello")
+        except ConnectionClosed:
+            return False
 
     async def event(self) -> Frame:
         """The next frame that answers nothing."""
@@ -105,7 +114,7 @@ async def open_socket(url: str, headers: dict[str, str] | None = None) -> AsyncI
 
 
 @asynccontextmanager
-async def listening(daemon: Running, token: str, **query: Any) -> AsyncIterator[tuple[Socket, Frame]]:
+async def listening(daemon: Life, token: str, **query: Any) -> AsyncIterator[tuple[Socket, Frame]]:
     """(a client that has been greeted, the greeting)."""
     async with open_socket(address(daemon, token=token, **query)) as client:
         hello = await client.frame()
@@ -119,7 +128,7 @@ async def refused(url: str, headers: dict[str, str] | None = None) -> tuple[int,
         return await client.closed()
 
 
-async def denied(daemon: Running, headers: dict[str, str], **query: Any) -> httpx2.Response:
+async def denied(daemon: Life, headers: dict[str, str], **query: Any) -> httpx2.Response:
     """The answer to a handshake that is refused as HTTP."""
     upgrade = {
         "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
@@ -131,7 +140,7 @@ async def denied(daemon: Running, headers: dict[str, str], **query: Any) -> http
 
 @asynccontextmanager
 async def event_source(
-    daemon: Running, bearer: str | None, headers: dict[str, str] | None = None, **query: Any
+    daemon: Life, bearer: str | None, headers: dict[str, str] | None = None, **query: Any
 ) -> AsyncIterator["Source"]:
     """An EventSource that has its answer's head."""
     url = urlsplit(daemon.url)

@@ -7,7 +7,7 @@ import httpx2
 
 from pombal.app.demo import SESSIONS
 from pombal.control.client import connect
-from tests.daemon.harness import COMMAND, Home, until
+from tests.daemon.harness import COMMAND, WAIT_S, Home, until
 
 BANNER = "are ready and talking"
 
@@ -30,7 +30,7 @@ async def test_the_demo_is_scanned_talks_and_delivers(home: Home) -> None:
         assert f"POMBAL_SOCKET={home.socket}" in banner
         assert str(home.database) in banner
         (metrics,) = re.findall(r"http://\S+/metrics", banner)
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=WAIT_S) as http:
             assert "pombal_build_info" in (await http.get(metrics)).text
             (link,) = re.findall(r"http://\S+/sign-in\?code=\S+", banner)
             page, _, code = link.partition("?code=")

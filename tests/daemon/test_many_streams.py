@@ -74,7 +74,7 @@ async def test_every_client_hears_every_event_once_in_order(home: Home) -> None:
 async def _lag(world: World) -> float:
     import httpx2
 
-    async with httpx2.AsyncClient(base_url=world.daemon.url) as http:
+    async with httpx2.AsyncClient(base_url=world.daemon.url, timeout=WAIT_S) as http:
         page = (await http.get("/metrics")).text
     return float(page.partition(LAG)[2].partition("\n")[0])
 

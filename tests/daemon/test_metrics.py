@@ -4,7 +4,7 @@ import json
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ async def traffic(client: Client) -> None:
 
 @asynccontextmanager
 async def page(daemon: Running, path: str, **headers: str) -> AsyncIterator[httpx2.Response]:
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=WAIT_S) as http:
         yield await http.get(f"{daemon.url}{path}", headers=headers)
 
 
@@ -165,9 +165,9 @@ async def test_promtool_has_nothing_to_say(daemon: Running) -> None:
 
 @pytest.fixture
 def prometheus(tmp_path: Path, daemon: Running) -> Iterator[str]:
-    """The URL of one that scrapes the daemon five times a second."""
+    """The URL of one that scrapes the daemon once a second."""
     target = {"job_name": "pombal", "static_configs": [{"targets": [daemon.url.removeprefix("http://")]}]}
-    config = {"global": {"scrape_interval": "200ms"}, "scrape_configs": [target]}
+    config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [target]}
     (tmp_path / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -191,29 +191,22 @@ async def ask(http: httpx2.AsyncClient, url: str, query: str) -> list[dict[str, 
     return result
 
 
-async def scraped(http: httpx2.AsyncClient, url: str) -> None:
-    """Ask it until it has scraped twice: it tells nobody by itself."""
+async def answered(http: httpx2.AsyncClient, url: str, query: str) -> float:
+    """Ask it until it has an answer: it tells nobody when it has scraped, and forgets all when once it could not."""
     with trio.fail_after(WAIT_S):
         while True:
-            try:
-                found = await ask(http, url, 'count_over_time(up{job="pombal"}[1m])')
-            except httpx2.ConnectError:
-                found = []
-            if found and int(found[0]["value"][1]) >= 2:
-                return
+            with suppress(httpx2.ConnectError):
+                if found := await ask(http, url, query):
+                    return float(found[0]["value"][1])
             await trio.sleep(0.1)
 
 
 @pytest.mark.system("prometheus")
 async def test_a_prometheus_scrapes_and_answers(daemon: Running, prometheus: str) -> None:
-    async with httpx2.AsyncClient() as http:
-        await scraped(http, prometheus)
-        (target,) = (await http.get(f"{prometheus}/api/v1/targets")).json()["data"]["activeTargets"]
-        assert (target["health"], target["lastError"]) == ("up", "")
-        (ready,) = await ask(http, prometheus, 'sum(pombal_sessions{status="ready"})')
-        assert ready["value"][1] == "1"
+    async with httpx2.AsyncClient(timeout=WAIT_S) as http:
+        await answered(http, prometheus, 'up{job="pombal"} == 1')
+        assert await answered(http, prometheus, 'sum(pombal_sessions{status="ready"})') == 1
         quantile = 'histogram_quantile(0.95, sum by (le) (pombal_message_latency_seconds_bucket{stage="to_delivered"}))'
-        (latency,) = await ask(http, prometheus, quantile)
-        assert 0 < float(latency["value"][1]) < 5
+        assert 0 < await answered(http, prometheus, quantile) < 60
         for entry in ENTRIES.values():
             await ask(http, prometheus, entry.query)

@@ -37,7 +37,7 @@ async def send_until_refused(client: Client) -> tuple[set[str], str]:
 
 
 async def health(daemon: Running, path: str = "/api/v1/health/") -> tuple[int, dict[str, Any]]:
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=WAIT_S) as http:
         answer = await http.get(f"{daemon.url}{path}")
     return answer.status_code, answer.json()
 

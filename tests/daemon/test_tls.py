@@ -32,7 +32,9 @@ async def test_a_certificate_is_offered_and_renewed_by_a_reload(home: Home) -> N
     home_with_tls(home, files)
     async with home.daemon() as daemon:
         assert daemon.url.startswith("https://")
-        async with httpx2.AsyncClient(verify=ssl.create_default_context(cafile=files.certificate)) as http:
+        async with httpx2.AsyncClient(
+            verify=ssl.create_default_context(cafile=files.certificate), timeout=WAIT_S
+        ) as http:
             assert (await http.get(f"{daemon.url}/api/v1/health/")).json()["status"] == "ok"
         first = await offered(daemon)
         assert first == files.certificate.read_text()

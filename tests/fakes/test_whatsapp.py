@@ -157,7 +157,7 @@ async def test_what_could_not_be_read_is_written_again(fake: FakeWhatsApp, tmp_p
         sent = await worker.do("send", to=ANA, text="de novo")
         await fake.until("message", id=sent["id"])
         await fake.do("demand_again", account=ME, sender=ANA, id=sent["id"])
-        with trio.fail_after(30):
+        with trio.fail_after(100):
             while (await fake.do("book", account=ME))["outbound"][0]["stanzas"] < 2:
                 await fake.do("counts", account=ME)
 

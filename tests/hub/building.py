@@ -89,7 +89,7 @@ async def seqs(subscription: Subscription) -> list[int]:
 async def upto(subscription: Subscription, seq: int) -> list[Event]:
     """Everything up to the event of that sequence."""
     found: list[Event] = []
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         while subscription.cursor < seq:
             found += await subscription.next_batch()
     return found

@@ -33,7 +33,7 @@ async def recording(store: Store, **changed: Any) -> AsyncIterator[tuple[Recorde
     reports: list[CommitReport] = []
     threaded = ThreadedWriter(store.writer, WriterThread())
     recorder = Recorder(RecorderSettings(**({"retry_max_s": 0.05} | changed)), threaded, reports.append)
-    with trio.fail_after(20):
+    with trio.fail_after(100):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(recorder.run)
             yield recorder, reports
