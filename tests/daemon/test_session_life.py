@@ -1,16 +1,26 @@
 """The life of a session from its creation to its end, over the control socket of a running daemon."""
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from pombal.control.client import Client, RemoteError
 from pombal.model.message import Message
 from pombal.model.results import LatencyStats
-from tests.daemon.harness import Home, Settings, events_until, ready_session, until, until_all, until_status
+from tests.daemon.harness import Home, Life, Settings, events_until, ready_session, until, until_all, until_status
 
 ANA, BIA = "5511987654321", "5521998765432"
+NOBODY_SCANS = {"auto_scan_ms": 60_000}
 STAGED = {"simulator": {"sent_ms": 20, "delivered_ms": 40, "read_ms": 60}}
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[Life]:
+    """For tests that need no settings of their own, each with a session of its own."""
+    with tempfile.TemporaryDirectory(prefix="pombal-") as directory, Home(Path(directory)).shared() as life:
+        yield life
 
 
 async def refused(kind: str, client: Client, method: str, **params: object) -> RemoteError:
@@ -20,42 +30,39 @@ async def refused(kind: str, client: Client, method: str, **params: object) -> R
     return caught.value
 
 
-async def test_from_qr_to_ready(home: Home) -> None:
-    home.configure({"simulator": {"auto_scan_ms": 60_000}})
-    async with home.daemon() as daemon, daemon.client() as client:
-        created = await client.session_create("suporte", device_name="Balcão", owner="dx")
+async def test_from_qr_to_ready(daemon: Life) -> None:
+    async with daemon.client() as client:
+        created = await client.session_create("scanned", device_name="Balcão", owner="dx", settings=NOBODY_SCANS)
         assert created.status in ("connecting", "qrcode")  # answered at once; how far it is by then is nobody's promise
         assert (created.is_active, created.owner) == (True, "dx")
-        code = await client.session_qr("suporte")
+        code = await client.session_qr("scanned")
         assert code.code.startswith("2@")
-        assert (await client.session_get("suporte")).status == "qrcode"
-        refusal = await refused("not_ready", client, "message.send", session="suporte", to=ANA, text="oi")
+        assert (await client.session_get("scanned")).status == "qrcode"
+        refusal = await refused("not_ready", client, "message.send", session="scanned", to=ANA, text="oi")
         assert "scan" in refusal.message
-        await client.simulator_scan("suporte")
-        await until_status(client, "suporte", "ready")
+        await client.simulator_scan("scanned")
+        await until_status(client, "scanned", "ready")
         shown = await client.session_get(created.id)
         assert shown.is_connected
         assert shown.link_alive
         assert shown.phone_number
         assert shown.device_name == "Balcão"
         states = [
-            event["data"]["status"] for event in (await client.events_list(after=0, types=["session.status"])).results
+            event["data"]["status"]
+            for event in (await client.events_list(after=0, sessions=["scanned"], types=["session.status"])).results
         ]
         assert states == ["connecting", "qrcode", "authenticated", "ready"]
-        await refused("not_ready", client, "session.qr", name="suporte")
-        await daemon.stop()
+        await refused("not_ready", client, "session.qr", name="scanned")
 
 
-async def test_a_pairing_code_instead_of_a_camera(home: Home) -> None:
-    home.configure({"simulator": {"auto_scan_ms": 60_000}})
-    async with home.daemon() as daemon, daemon.client() as client:
-        await client.session_create("suporte")
-        code = await client.session_pair_code("suporte", "+55 (11) 98765-4321")
+async def test_a_pairing_code_instead_of_a_camera(daemon: Life) -> None:
+    async with daemon.client() as client:
+        await client.session_create("typed", settings=NOBODY_SCANS)
+        code = await client.session_pair_code("typed", "+55 (11) 98765-4321")
         assert len(code.code) == 9
-        await client.simulator_scan("suporte")
-        await until_status(client, "suporte", "ready")
-        assert (await client.session_get("suporte")).phone_number == ANA
-        await daemon.stop()
+        await client.simulator_scan("typed")
+        await until_status(client, "typed", "ready")
+        assert (await client.session_get("typed")).phone_number == ANA
 
 
 async def test_a_send_goes_its_way_with_all_stamps(home_with: Callable[[Settings], Home]) -> None:
@@ -98,27 +105,26 @@ def _check_latencies(message: Message) -> None:
     }
 
 
-async def test_people_write_are_found_and_read(home: Home) -> None:
-    async with home.daemon() as daemon, daemon.client() as client:
-        await ready_session(client)
-        await client.simulator_inject("vendas", BIA, text="Cadê meu FOGÃO elétrico?")
-        told = await until(client, lambda _: True, types=["message.received"])
+async def test_people_write_are_found_and_read(daemon: Life) -> None:
+    async with daemon.client() as client:
+        await ready_session(client, "written-to")
+        await client.simulator_inject("written-to", BIA, text="Cadê meu FOGÃO elétrico?")
+        told = await until(client, lambda _: True, sessions=["written-to"], types=["message.received"])
         message = told["data"]
         assert (message["direction"], message["status"], message["contact_number"]) == ("inbound", "delivered", BIA)
         assert message["total_latency_ms"] >= 0
         assert set(message["stages"]) == {"link_ms", "record_ms"}
         for words in ("fogao", "eletrico cade", BIA[:7], '"; DROP TABLE messages; --'):
-            found = (await client.message_list(search=words)).results
+            found = (await client.message_list(session="written-to", search=words)).results
             assert len(found) == (0 if "DROP" in words else 1), words
-        marked = await client.message_mark_read("vendas", [message["message_id"]])
+        marked = await client.message_mark_read("written-to", [message["message_id"]])
         assert marked.marked == 1
-        assert (await client.message_mark_read("vendas", [message["message_id"]])).marked == 0
+        assert (await client.message_mark_read("written-to", [message["message_id"]])).marked == 0
         read = await client.message_get(id=message["id"])
         assert read.status == "read"
         assert read.read_at is not None
-        await refused("not_found", client, "message.mark_read", session="vendas", message_ids=["nobody"])
-        assert (await client.session_get("vendas")).total_messages_received == 1
-        await daemon.stop()
+        await refused("not_found", client, "message.mark_read", session="written-to", message_ids=["nobody"])
+        assert (await client.session_get("written-to")).total_messages_received == 1
 
 
 async def test_high_latency_and_statistics_are_those_of_the_messages(home_with: Callable[[Settings], Home]) -> None:
@@ -187,56 +193,55 @@ async def test_stopped_its_queue_is_kept_and_cancel_and_resend_work(home: Home) 
         await daemon.stop()
 
 
-async def test_restart_logout_and_pairing_again(home: Home) -> None:
-    async with home.daemon() as daemon, daemon.client() as client:
-        await ready_session(client)
+async def test_restart_logout_and_pairing_again(daemon: Life) -> None:
+    async with daemon.client() as client:
+        await ready_session(client, "again")
         seq = (await client.daemon_status()).last_event_seq
-        assert (await client.session_restart("vendas")).status == "connecting"
-        await until_status(client, "vendas", "ready", after=seq)
-        out = await client.session_logout("vendas")
+        assert (await client.session_restart("again")).status == "connecting"
+        await until_status(client, "again", "ready", after=seq)
+        out = await client.session_logout("again")
         assert (out.status, out.status_reason) == ("disconnected", "stopped")
         seq = (await client.daemon_status()).last_event_seq
-        await client.session_start("vendas")
+        await client.session_start("again")
         back = await events_until(
-            client, lambda event: event["data"]["status"] == "ready", after=seq, types=["session.status"]
-        )
+            client, lambda event: event["data"]["status"] == "ready", after=seq, sessions=["again"],
+            types=["session.status"],
+        )  # fmt: skip
         states = [event["data"]["status"] for event in back]
         assert "qrcode" in states, "logged out, it has to be scanned again"
-        await daemon.stop()
 
 
 @pytest.mark.parametrize("purge", [False, True])
-async def test_deletion_fails_the_queue_and_frees_the_name(home: Home, purge: bool) -> None:
-    async with home.daemon() as daemon, daemon.client() as client:
-        await ready_session(client)
-        old = await client.session_get("vendas")
-        sent = await client.message_send("vendas", ANA, text="one", message_id="one")
-        await until_all(client, "vendas", {"one"}, "read")
-        await client.simulator_fault("vendas", "restricted")
-        await until_status(client, "vendas", "error")
-        await client.message_send("vendas", ANA, text="two", message_id="two")
-        gone = await client.session_delete("vendas", purge=purge)
+async def test_deletion_fails_the_queue_and_frees_the_name(daemon: Life, purge: bool) -> None:
+    name = f"deleted-{purge}".lower()
+    async with daemon.client() as client:
+        await ready_session(client, name)
+        old = await client.session_get(name)
+        sent = await client.message_send(name, ANA, text="one", message_id="one")
+        await until_all(client, name, {"one"}, "read")
+        await client.simulator_fault(name, "restricted")
+        await until_status(client, name, "error")
+        await client.message_send(name, ANA, text="two", message_id="two")
+        gone = await client.session_delete(name, purge=purge)
         assert gone.deleted
         assert gone.messages_deleted == (2 if purge else 0)
-        await refused("not_found", client, "message.send", session="vendas", to=ANA, text="x")
+        await refused("not_found", client, "message.send", session=name, to=ANA, text="x")
         history = (await client.message_list(session=old.id)).results
         assert [message.message_id for message in history] == ([] if purge else ["two", "one"])
         if not purge:
             assert history[0].error is not None
             assert history[0].error.kind == "session_deleted"
-        await ready_session(client)
-        assert (await client.session_get("vendas")).id != old.id
-        again = await client.message_send("vendas", ANA, text="another life", message_id="one")
+        await ready_session(client, name)
+        assert (await client.session_get(name)).id != old.id
+        again = await client.message_send(name, ANA, text="another life", message_id="one")
         assert again.id > sent.id
-        await daemon.stop()
 
 
-async def test_the_same_id_is_the_same_message(home: Home) -> None:
-    async with home.daemon() as daemon, daemon.client() as client:
-        await ready_session(client)
-        first = await client.message_send("vendas", ANA, text="oi", message_id="k")
-        again = await client.message_send("vendas", "+55 11 8765 4321", text="oi", message_id="k")
+async def test_the_same_id_is_the_same_message(daemon: Life) -> None:
+    async with daemon.client() as client:
+        await ready_session(client, "twice")
+        first = await client.message_send("twice", ANA, text="oi", message_id="k")
+        again = await client.message_send("twice", "+55 11 8765 4321", text="oi", message_id="k")
         assert again.id == first.id
-        await refused("conflict", client, "message.send", session="vendas", to=ANA, text="other", message_id="k")
-        assert len((await client.message_list()).results) == 1
-        await daemon.stop()
+        await refused("conflict", client, "message.send", session="twice", to=ANA, text="other", message_id="k")
+        assert len((await client.message_list(session="twice")).results) == 1
