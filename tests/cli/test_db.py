@@ -27,7 +27,8 @@ class Offline(ModuleType):
         self.calls.append(("check", path))
         return self.problems
 
-    def migrate_database(self, path: Path) -> list[str]:
+    def migrate_database(self, path: Path, *, progress: Callable[[str], None]) -> list[str]:
+        progress("0002_search")
         self.calls.append(("migrate", path))
         return ["0002_search"]
 

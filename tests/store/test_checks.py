@@ -138,6 +138,7 @@ DAMAGE = {
         "hours and minutes differ",
     ),
     "all": ("UPDATE latency_rollups SET sum_ms = 0 WHERE session_key = 0", "all sessions and each differ"),
+    "owner": ("UPDATE latency_rollups SET late = late + 1 WHERE session_key < 0", "owners and sessions differ"),
     "message late": (
         "UPDATE messages SET delivered_at = delivered_at + 9999 WHERE origin = 'api' AND delivered_at IS NOT NULL",
         "days and messages differ",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pombal.config.settings import RecorderSettings, StoreSettings
+from pombal.store import connection as opening
 from pombal.store.connection import StoreError, log_id_of, open_reader, open_writer
 from pombal.store.migrations import SCHEMA_VERSION, migrations
 from tests.store.building import Store, queue
@@ -118,6 +119,21 @@ def test_an_interrupted_migration_goes_on_where_it_was(tmp_path: Path) -> None:
     connection = opened(tmp_path / "a.db")
     assert connection.execute("SELECT count(*) FROM rejected").fetchone() == (0,)
     connection.close()
+
+
+def test_a_long_migration_says_that_it_is_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "TOLD_EVERY_S", 0.0)
+    monkeypatch.setattr(opening, "_STEPS_BETWEEN_LOOKS", 10)
+    opened(tmp_path / "a.db").close()
+    told: list[str] = []
+    database = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    assert opening.migrate(database, told.append) == told == []
+    for table in ("media", "rejected"):
+        database.execute(f"DROP TABLE {table}")
+    database.execute("DELETE FROM _sqlite_migrations WHERE name = 'm0006_media_and_rejected'")
+    assert opening.migrate(database, told.append) == told[:1] == ["m0006_media_and_rejected"]
+    assert "m0006_media_and_rejected, for 0 s so far" in told
+    database.close()
 
 
 def test_a_reader_writes_nothing_whatever_it_is_asked(store: Store) -> None:

@@ -3,6 +3,7 @@
 import math
 import random
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from pombal.model.changes import Change
 from pombal.model.clock import Stamp
 from pombal.model.latency import PERCENTILES, Measure
 from pombal.model.message import MessageRow, MessageStatus
-from pombal.store.latency_stats import DAY_MS, MINUTES_KEPT_MS, LatencyStats, cover, latency_stats, widen
+from pombal.store.latency_stats import DAY_MS, MINUTES_KEPT_MS, LatencyStats, cover, latency_stats, signed_cover, widen
 from pombal.store.message_queries import list_messages
 from pombal.store.message_ways import MessageFilter
+from pombal.store.offline import check_database
+from pombal.store.rollups import owner_key
 from tests.store.building import START_MS, Store, queue, reach, receive
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
@@ -50,7 +53,26 @@ class TestRanges:
         assert rows[86_400] <= 2 * 6
         assert rows[604_800] <= (until - since) // (7 * DAY_MS)
 
+    @given(st.integers(0, 10**5), st.integers(0, 10**5))
+    def test_a_signed_cover_counts_each_minute_of_the_range_once(self, one: int, other: int) -> None:
+        since, until = sorted((one, other))
+        steps: dict[int, int] = defaultdict(int)  # where the count changes, and by how much
+        rows = {60: 0, 3600: 0, 86_400: 0, 604_800: 0}
+        for sign, span_s, start, end in signed_cover(since * MINUTE_MS, until * MINUTE_MS):
+            assert start % (span_s * 1000) == end % (span_s * 1000) == 0
+            rows[span_s] += (end - start) // (span_s * 1000)
+            steps[start] += sign
+            steps[end] -= sign
+        assert {at: by for at, by in steps.items() if by} == (
+            {since * MINUTE_MS: 1, until * MINUTE_MS: -1} if since < until else {}
+        )
+        assert rows[60] <= 60
+        assert rows[3600] <= 24
+        assert rows[86_400] <= 8
+        assert rows[604_800] <= (until - since) // (7 * 24 * 60) + 1
+
     def test_an_empty_range_has_no_cover(self) -> None:
+        assert list(signed_cover(5 * MINUTE_MS, 5 * MINUTE_MS)) == []
         assert list(cover(5 * MINUTE_MS, 5 * MINUTE_MS)) == list(cover(7 * MINUTE_MS, 5 * MINUTE_MS)) == []
 
     @given(instants, instants)
@@ -158,10 +180,12 @@ def test_statistics_are_those_of_the_messages(seed: int, span_ms: int, ranges: l
         now = START_MS + span_ms
         for one, other in ranges:
             since, until = sorted((START_MS + int(one * span_ms), START_MS + int(other * span_ms)))
-            for keys in (None, [1], [2], [1, 2], []):
+            owner = owner_key(store.connection, "operator")
+            assert owner is not None
+            for keys in (None, [1], [2], [1, 2], [], [owner]):
                 stats = latency_stats(store.connection, keys, BOTH, since, until, now)
                 assert (stats.since_ms, stats.until_ms) == widen(since, until, now)
-                hold_against(stats, rows_of(store, *(keys or ())) if keys != [] else [])
+                hold_against(stats, rows_of(store, *(keys if keys and keys != [owner] else ())) if keys != [] else [])
         for directions in (("inbound",), ("outbound",)):
             stats = latency_stats(store.connection, None, directions, None, now, now)
             hold_against(stats, rows_of(store), directions)
@@ -201,7 +225,46 @@ def test_pruning_the_minutes_changes_no_answer(busy: Store) -> None:
     prune = changes.PruneRollups(at=busy.clock(), session_keys=(0, 1, 2), before_ms=now - MINUTES_KEPT_MS)
     assert busy.do(prune) > 0
     assert answers() == before
-    assert busy.one("SELECT min(starts_at) FROM latency_rollups WHERE span_s = 60") >= now - MINUTES_KEPT_MS
+    for table in ("latency_rollups", "latency_histograms"):
+        assert busy.one(f"SELECT min(starts_at) FROM {table} WHERE span_s = 60") >= now - MINUTES_KEPT_MS
+
+
+def test_an_owner_has_what_its_sessions_have_also_when_one_changes_hands(busy: Store) -> None:
+    now = START_MS + 20 * DAY_MS
+
+    def of_owner(name: str) -> LatencyStats:
+        key = owner_key(busy.connection, name)
+        assert key is not None
+        return latency_stats(busy.connection, [key], BOTH, START_MS, now, now)
+
+    def give(session: int, owner: str) -> None:
+        busy.do(changes.UpdateSession(at=busy.clock(), session_key=session, fields={"owner": owner}))
+
+    first = owner_key(busy.connection, "operator")
+    assert owner_key(busy.connection, "bia") is None
+    give(1, "bia")
+    for session, owner in ((1, "bia"), (2, "operator")):
+        hold_against(of_owner(owner), rows_of(busy, session))
+    give(2, "bia")
+    hold_against(of_owner("bia"), rows_of(busy))
+    hold_against(of_owner("operator"), [])
+    assert owner_key(busy.connection, "operator") == first
+    assert check_database(busy.path, progress=lambda step: None) == []
+
+
+def test_a_database_from_before_gets_the_sums_of_owners(busy: Store) -> None:
+    def rollups() -> list[list[Any]]:
+        tables = ("latency_rollups", "latency_histograms")
+        return [busy.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5") for table in tables]
+
+    after = rollups()
+    for undo in ("DROP TABLE owners", "DROP TRIGGER owners_insert", "DROP TRIGGER owners_change",
+                 "DELETE FROM latency_rollups WHERE session_key < 0",
+                 "DELETE FROM latency_histograms WHERE session_key < 0",
+                 "DELETE FROM _sqlite_migrations WHERE name = 'm0017_rollups_of_owners'"):  # fmt: skip
+        busy.connection.execute(undo)
+    busy.reopen()
+    assert rollups() == after
 
 
 def test_rollups_outlive_their_messages(busy: Store) -> None:

@@ -196,19 +196,25 @@ class TestRestore:
             restore_database(store.path, store.path)
 
 
+def untold(step: str) -> None:
+    """Nobody listens."""
+
+
 class TestMigrate:
     def test_does_nothing_twice(self, store: Store) -> None:
         store.close()
-        assert migrate_database(store.path) == []
+        assert migrate_database(store.path, progress=untold) == []
 
     def test_makes_an_empty_file_a_database(self, tmp_path: Path) -> None:
         (tmp_path / "new.db").touch()
-        assert migrate_database(tmp_path / "new.db") == [migration.name for migration in migrations._migrations]
+        assert migrate_database(tmp_path / "new.db", progress=untold) == [
+            migration.name for migration in migrations._migrations
+        ]
         assert check_database(tmp_path / "new.db", progress=lambda step: None) == []
 
     def test_refuses_what_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="there is no database at"):
-            migrate_database(tmp_path / "none.db")
+            migrate_database(tmp_path / "none.db", progress=untold)
         assert files(tmp_path) == set()
 
     def test_refuses_a_database_that_is_in_use_with_what_to_do(self, store: Store) -> None:
@@ -217,6 +223,7 @@ class TestMigrate:
         store.connection.execute("DROP TABLE media")
         store.connection.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match=r"is locked by another program.*end that program"):
-            migrate_database(store.path)
+            migrate_database(store.path, progress=untold)
         store.connection.execute("ROLLBACK")
-        assert migrate_database(store.path) == ["m0006_media_and_rejected"]
+        told: list[str] = []
+        assert migrate_database(store.path, progress=told.append) == ["m0006_media_and_rejected"] == told

@@ -93,7 +93,10 @@ async def build_rooms(
     settings = live.current
     _refuse_exposed(settings.web)
     tokens = Tokens(load_keys(settings.auth, paths.token_secret), lambda: live.current.auth)
-    connection = open_writer(paths.database, settings.recorder, settings.store)
+    connection = open_writer(
+        paths.database, settings.recorder, settings.store,
+        progress=lambda step: log.info("the database is brought up to date", migration=step),
+    )  # fmt: skip
     log_id = log_id_of(connection)
     writer = ThreadedWriter(Writer(connection, system_clock, settings.latency.acceptable_ms), WriterThread())
     stack.push_async_callback(_close_writer, writer)

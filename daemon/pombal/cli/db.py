@@ -56,8 +56,8 @@ def migrate(config: Config = None, state_dir: StateDir = None, as_json: Json = F
 
     paths = paths_of(config, state_dir)
     database = existing(paths)
-    with daemon_stopped(paths), telling(database), spinner("migrating"):
-        applied = migrate_database(database)
+    with daemon_stopped(paths), telling(database), steps() as step:
+        applied = migrate_database(database, progress=step)
     if as_json:
         print_json({"database": str(database), "applied": applied})
     else:

@@ -345,7 +345,10 @@ class ClearCodes(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneRollups(Change):
-    """→ int. Latency rollups by minute go once they are old: those by hour and by day have said the same all along."""
+    """→ int. Latency rollups by minute go once they are old: those by hour and by day have said the same all along.
+
+    Of these sessions (0: of all together), and of their owners.
+    """
 
     session_keys: tuple[int, ...]
     before_ms: int

@@ -10,7 +10,7 @@ from pombal.model.latency import Measure
 from pombal.model.message import Direction
 from pombal.model.times import parse_time
 from pombal.service.deps import Deps
-from pombal.service.scope import visible_sessions
+from pombal.service.scope import visible_rollups
 from pombal.store.latency_series import EDGES_MS, Figures, Series, latency_series
 from pombal.store.latency_stats import LatencyStats, Sums, latency_stats
 
@@ -28,7 +28,7 @@ class LatencyMethods:
         directions = tuple(Direction) if params.direction is None else (params.direction,)
 
         def query(connection: sqlite3.Connection) -> LatencyStats:
-            keys = visible_sessions(connection, params.session, caller)
+            keys = visible_rollups(connection, params.session, caller)
             return latency_stats(connection, keys, directions, since_ms, until_ms, now_ms)
 
         found = await self._deps.reader.run(query)
@@ -40,7 +40,7 @@ class LatencyMethods:
         until_ms = now_ms + 1 if params.until is None else parse_time(params.until, now_ms)
 
         def query(connection: sqlite3.Connection) -> Series:
-            keys = visible_sessions(connection, params.session, caller)
+            keys = visible_rollups(connection, params.session, caller)
             return latency_series(connection, keys, since_ms, max(since_ms, until_ms), now_ms)
 
         found = await self._deps.reader.run(query)

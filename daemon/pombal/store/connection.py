@@ -1,6 +1,9 @@
 """Opening the database: pragmas, migrations, and clear words for a file that is not what it should be."""
 
 import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -10,14 +13,25 @@ from pombal.config.settings import RecorderSettings, StoreSettings
 from pombal.model.ids import new_ulid
 from pombal.store.migrations import SCHEMA_VERSION, migrations
 
+TOLD_EVERY_S = 10.0
+_STEPS_BETWEEN_LOOKS = 1_000_000  # of SQLite's virtual machine: some tens of milliseconds
+Progress = Callable[[str], None]
+
+
+def _untold(step: str) -> None:
+    """For whoever does not want to hear."""
+
 
 class StoreError(StartRefused):
     """The database cannot be used as it is; the text says why and what to do. Raised at start and by `pombal db`."""
 
 
-def open_writer(path: Path, recorder: RecorderSettings, store: StoreSettings) -> sqlite3.Connection:
+def open_writer(
+    path: Path, recorder: RecorderSettings, store: StoreSettings, *, progress: Progress = _untold
+) -> sqlite3.Connection:
     """The one connection that writes, its schema brought up to date. Raises StoreError.
 
+    progress hears of migrations, which may take minutes on a large database, but not of those that make a new one.
     Used in the writer thread alone, but opened before that exists, hence without sqlite3's own check of threads.
     """
     connection = _connect(path)
@@ -28,7 +42,7 @@ def open_writer(path: Path, recorder: RecorderSettings, store: StoreSettings) ->
         connection.execute(f"PRAGMA busy_timeout = {recorder.busy_timeout_ms}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {store.wal_checkpoint_pages}")
         connection.execute("PRAGMA cache_size = -65536")
-        migrate(connection)
+        migrate(connection, progress)
     except sqlite3.Error as error:
         connection.close()
         raise StoreError(advice(path, error)) from error
@@ -48,13 +62,40 @@ def open_reader(path: Path, busy_timeout_ms: int) -> sqlite3.Connection:
     return connection
 
 
-def migrate(connection: sqlite3.Connection) -> list[str]:
-    """Apply what is missing, and name the event log if it has no name yet. Returns the migrations applied."""
+def migrate(connection: sqlite3.Connection, progress: Progress = _untold) -> list[str]:
+    """Apply what is missing, and name the event log if it has no name yet. Returns the migrations applied.
+
+    Each is a transaction: whoever is killed in the midst of one begins with that one again.
+    """
     database = Database(connection)
+    if not migrations.applied(database):
+        progress = _untold
     pending = [migration.name for migration in migrations.pending(database)]
-    migrations.apply(database)
+    for place, name in enumerate(pending):
+        with _told(connection, name, progress):
+            migrations.apply(database, stop_before=pending[place + 1 :])
     connection.execute("INSERT OR IGNORE INTO meta VALUES ('log_id', ?)", [new_ulid()])
     return pending
+
+
+@contextmanager
+def _told(connection: sqlite3.Connection, name: str, progress: Progress) -> Iterator[None]:
+    """Say that a migration begins and, every TOLD_EVERY_S, that it is still at work."""
+    began_s = told_s = time.monotonic()
+
+    def at_work() -> int:
+        nonlocal told_s
+        if (now_s := time.monotonic()) - told_s >= TOLD_EVERY_S:
+            told_s = now_s
+            progress(f"{name}, for {now_s - began_s:.0f} s so far")
+        return 0  # go on
+
+    progress(name)
+    connection.set_progress_handler(at_work, _STEPS_BETWEEN_LOOKS)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 def log_id_of(connection: sqlite3.Connection) -> str:

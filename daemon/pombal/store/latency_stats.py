@@ -79,6 +79,26 @@ def _cover(since_ms: int, until_ms: int, spans_s: Sequence[int]) -> Iterator[tup
         yield from _cover(end, until_ms, finer)
 
 
+def signed_cover(since_ms: int, until_ms: int) -> Iterator[tuple[int, int, int, int]]:
+    """[since, until) as (sign, span in seconds, from, to), half as long as cover: what is too much is taken off again.
+
+    For what can be subtracted, as counts can. Span by finer span, both ends are approached from the nearer side.
+    """
+    ends: tuple[int, int] | None = None
+    for span_s in sorted(SPANS_S, reverse=True):
+        low, high = _nearest(since_ms, span_s * 1000), _nearest(until_ms, span_s * 1000)
+        runs = [(1, low, high)] if ends is None else [(-1, ends[0], low), (1, ends[1], high)]
+        for sign, start, end in runs:
+            if start != end:
+                yield (sign, span_s, start, end) if start < end else (-sign, span_s, end, start)
+        if ends is not None or low != high:
+            ends = low, high
+
+
+def _nearest(at_ms: int, unit_ms: int) -> int:
+    return _floor(at_ms + unit_ms // 2, unit_ms)
+
+
 def latency_stats(
     connection: sqlite3.Connection,
     session_keys: Sequence[int] | None,
@@ -87,7 +107,10 @@ def latency_stats(
     until_ms: int,
     now_ms: int,
 ) -> LatencyStats:
-    """Statistics of these sessions (None: all), from the beginning of what is known where since is None."""
+    """Statistics of these sessions (None: all), from the beginning of what is known where since is None.
+
+    An owner's sessions together have one key, rollups.owner_key.
+    """
     keys = [EVERY_SESSION] if session_keys is None else list(session_keys)
     since, until = widen(_first_day(connection, keys, until_ms) if since_ms is None else since_ms, until_ms, now_ms)
     measures = [measure for measure in Measure if _direction_of(measure) in directions]
@@ -96,9 +119,10 @@ def latency_stats(
     # Nothing has happened yet of what lies ahead, and nothing before the first day: whole weeks say the same.
     whole_until = until if until_ms < now_ms else _ceil(until, WEEK_MS)
     whole_since = since if since_ms is not None else _floor(since, WEEK_MS)
-    for span_s, start, end in cover(whole_since, whole_until):
-        _add_sums(connection, keys, (span_s, start, end), sums)
-        _add_buckets(connection, keys, (span_s, start, end), buckets)
+    for run in cover(whole_since, whole_until):
+        _add_sums(connection, keys, run, sums)
+    for signed_run in signed_cover(whole_since, whole_until):
+        _add_buckets(connection, keys, signed_run, buckets)
     return LatencyStats(
         since,
         until,
@@ -147,20 +171,21 @@ def _add_sums(
 def _add_buckets(
     connection: sqlite3.Connection,
     keys: list[int],
-    run: tuple[int, int, int],
+    run: tuple[int, int, int, int],
     buckets: dict[Measure, dict[int, int]],
 ) -> None:
+    sign, *bounds = run
     sql = f"""
         SELECT json_group_array(json_array(measure, bucket, count)) FROM (
             SELECT measure, bucket, sum(count) AS count
             FROM latency_histograms WHERE {_IN_RANGE} measure, bucket)
     """
-    for measure, bucket, count in unpacked(connection, sql, [packed(keys), *run]):
+    for measure, bucket, count in unpacked(connection, sql, [packed(keys), *bounds]):
         if (known := buckets.get(Measure(measure))) is not None:
-            known[bucket] += count
+            known[bucket] += sign * count
 
 
 def percentiles_of(buckets: dict[int, int], max_ms: int) -> dict[str, float | None]:
-    pairs = list(buckets.items())
+    pairs = sorted((bucket, count) for bucket, count in buckets.items() if count)
     shown = {name: percentile(pairs, fraction, max_ms) for name, fraction in PERCENTILES.items()}
     return shown | {"max": float(max_ms) if pairs else None}

@@ -47,13 +47,16 @@ def _rejected(connection: sqlite3.Connection) -> str:
     return f"{count} rows lie among the rejected" if count != 1 else "1 row lies among the rejected"
 
 
-def migrate_database(path: Path) -> list[str]:
-    """Bring the schema up to this version; the names of the migrations applied. Raises StoreError."""
+def migrate_database(path: Path, *, progress: Callable[[str], None]) -> list[str]:
+    """Bring the schema up to this version; the names of the migrations applied. Raises StoreError.
+
+    progress hears which one is at work, and for how long.
+    """
     if not path.exists():
         raise StoreError(f"there is no database at {path}")
     with _telling(path), closing(sqlite3.connect(path, 1.0, isolation_level=None)) as connection:
         check_known(connection, path)
-        return migrate(connection)
+        return migrate(connection, progress)
 
 
 def backup_database(source: Path, destination: Path, *, progress: Callable[[int, int], None]) -> None:

@@ -81,22 +81,35 @@ _EACH_SESSION = (
 _ALL_SESSIONS = (
     "SELECT session_key, starts_at, measure, span_s, {columns} FROM {table} WHERE span_s > 60 AND session_key = 0"
 )
+# A session that has gone to another owner leaves rows that count nothing.
+_EACH_OF_OWNER = """
+    SELECT * FROM (
+        SELECT -o.key, starts_at, measure, span_s, {sums} FROM {table} AS r JOIN sessions AS s ON s.key = r.session_key
+        JOIN owners AS o ON o.name = s.owner WHERE span_s > 60 GROUP BY span_s, {groups}
+    ) WHERE {counts}
+"""
+_OWNERS = """
+    SELECT session_key, starts_at, measure, span_s, {columns} FROM {table}
+    WHERE span_s > 60 AND session_key < 0 AND {counts}
+"""
 _COUNTS = {
     "table": "latency_rollups",
     "columns": "messages, measured, late, sum_ms, max_ms",
-    "sums": _SUMS,
+    "sums": "sum(messages) AS messages, sum(measured) AS measured, sum(late), sum(sum_ms), max(max_ms)",
     "groups": "1, 2, 3",
+    "counts": "(messages OR measured)",
 }
 _BUCKETS = {
     "table": "latency_histograms",
     "columns": "bucket, count",
-    "sums": "bucket, sum(count)",
+    "sums": "bucket, sum(count) AS count",
     "groups": "1, 2, 3, bucket",
+    "counts": "count",
 }
 
 
 def rollups_add_up(connection: sqlite3.Connection) -> Iterator[str]:
-    """Messages against days, days against hours, hours against minutes, all sessions against each: sums and buckets."""
+    """Messages against days; days against weeks, hours and minutes; owners and all against each session."""
     connection.create_function("bucket_of", 1, bucket_of, deterministic=True)
     yield from _compared(connection, "days and messages", _BY_DAY, _FROM_MESSAGES, _LEARNT)
     yield from _compared(connection, "days and messages", _BUCKETS_BY_DAY, _BUCKETS_FROM_MESSAGES, _LEARNT)
@@ -105,6 +118,7 @@ def rollups_add_up(connection: sqlite3.Connection) -> Iterator[str]:
         yield from _compared(connection, "days and hours", _DAYS, _DAYS_FROM_HOURS, **table)
         yield from _compared(connection, "hours and minutes", _HOURS_BY_MINUTE, _HOURS_FROM_MINUTES, **table)
         yield from _compared(connection, "all sessions and each", _ALL_SESSIONS, _EACH_SESSION, **table)
+        yield from _compared(connection, "owners and sessions", _OWNERS, _EACH_OF_OWNER, **table)
 
 
 def _compared(
@@ -119,5 +133,6 @@ def _compared(
     """
     if (found := connection.execute(sql).fetchone()) is not None:
         count, session_key, starts_at, measure, *_ = found
-        place = f"session {session_key or '(all)'}, {iso(starts_at)}, {measure}"
+        whose = f"owner {-session_key}" if session_key < 0 else f"session {session_key or '(all)'}"
+        place = f"{whose}, {iso(starts_at)}, {measure}"
         yield f"latency rollups: {what} differ in {count} rows, one of them at {place}"

@@ -1,8 +1,9 @@
-"""Latency rollups: counts and histograms a minute, an hour, a day and a week, a session and all together.
+"""Latency rollups: counts and histograms a minute, an hour, a day and a week; a session, an owner and all together.
 
-A transaction adds up what its messages taught, once a session, minute and measure; SQLite spreads that over the spans
-and to the sum over all sessions (key 0). So a question about any range reads a few weeks, days, hours and minutes,
-however many messages there were, and forgetting the minutes of last week loses nothing.
+A transaction adds up what its messages taught, once a session, minute and measure; SQLite spreads that over the spans,
+and to the sums over an owner's sessions (under the owner's key, negated) and over all (key 0). So a question about any
+range reads a few weeks, days, hours and minutes, however many messages and sessions there were, and forgetting the
+minutes of last week loses nothing.
 """
 
 import sqlite3
@@ -17,11 +18,13 @@ MINUTE_MS = 60_000
 SPANS_S = (60, 3600, 86_400, 604_800)
 EVERY_SESSION = 0
 
-# The rows of one JSON text, each once for every span, and once more for all sessions.
+# The rows of one JSON text, each once for every span: for its session, for that one's owner and for all sessions.
 _SPREAD = """
-    SELECT scope.column1 * (value->>0) AS session_key, span.column1 AS span_s,
+    SELECT CASE scope.column1 WHEN 0 THEN 0 WHEN 1 THEN session.key ELSE -owner.key END, span.column1 AS span_s,
         (value->>1) - (value->>1) % (span.column1 * 1000) AS starts_at, {columns}
-    FROM json_each(?), (VALUES (60), (3600), (86400), (604800)) AS span, (VALUES (0), (1)) AS scope
+    FROM json_each(?) AS learnt CROSS JOIN sessions AS session ON session.key = learnt.value->>0
+    CROSS JOIN owners AS owner ON owner.name = session.owner
+    CROSS JOIN (VALUES (60), (3600), (86400), (604800)) AS span CROSS JOIN (VALUES (0), (1), (2)) AS scope
     WHERE true GROUP BY 1, 2, 3, {keys}
 """
 _ADD_COUNTS = f"""
@@ -97,6 +100,12 @@ _OUTBOUND_STAMPS: tuple[tuple[str, Any], ...] = (
     (Measure.TO_DELIVERED, "delivered_at"),
     (Measure.TO_READ, "read_at"),
 )
+
+
+def owner_key(connection: sqlite3.Connection, owner: str) -> int | None:
+    """Under which key the sums over an owner's sessions stand; None where it has never had any."""
+    found = connection.execute("SELECT -key FROM owners WHERE name = ?", [owner]).fetchone()
+    return None if found is None else int(found[0])
 
 
 def _minute(row: MessageRow) -> int:

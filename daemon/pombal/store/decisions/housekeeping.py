@@ -67,13 +67,19 @@ def clear_codes(change: changes.ClearCodes, space: Workspace) -> int:
     return cursor.rowcount
 
 
+# The sums of their owners too.
+_ROLLUPS_OF = """
+    SELECT value FROM json_each(?1) UNION SELECT -o.key FROM sessions AS s JOIN owners AS o ON o.name = s.owner
+    WHERE s.key IN (SELECT value FROM json_each(?1))
+"""
+
+
 def prune_rollups(change: changes.PruneRollups, space: Workspace) -> int:
     space.flush()
     removed = 0
     for table in ("latency_rollups", "latency_histograms"):
         cursor = space.connection.execute(
-            f"DELETE FROM {table} WHERE session_key IN (SELECT value FROM json_each(?)) AND span_s = 60 "
-            "AND starts_at < ?",
+            f"DELETE FROM {table} WHERE session_key IN ({_ROLLUPS_OF}) AND span_s = 60 AND starts_at < ?2",
             [packed(change.session_keys), change.before_ms],
         )
         removed += cursor.rowcount

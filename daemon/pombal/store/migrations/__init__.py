@@ -26,6 +26,7 @@ for migration in (
     search.m0013_vocabulary,
     audit.m0015_audit_and_erasures,
     sessions.m0016_earlier_failed,
+    latency.m0017_rollups_of_owners,
 ):
     migrations()(migration)
 
