@@ -17,11 +17,11 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.filling import fill
 from benchmarks.http import daemon
 from pombal.auth.cookies import COOKIE
 from pombal.auth.keys import load_keys
 from pombal.auth.tokens import Tokens
+from pombal.bench.past import fill
 from pombal.config.settings import AuthSettings
 from pombal.model.caller import Role
 

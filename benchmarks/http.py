@@ -22,9 +22,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.filling import fill
 from pombal.auth.keys import load_keys
 from pombal.auth.tokens import Tokens
+from pombal.bench.past import fill
 from pombal.config.settings import AuthSettings
 from pombal.model.caller import Role
 

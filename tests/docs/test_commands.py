@@ -10,8 +10,6 @@ from pombal.cli.main import app
 from tests.docs.pages import PAGES, ROOT, name_of, pombal_commands
 
 ROOT_COMMAND = typer.main.get_command(app)
-# Named where it is said that they come later.
-NOT_BUILT_YET = {"bench"}
 
 
 def unknown_in(words: list[str]) -> str | None:
@@ -31,13 +29,8 @@ def unknown_in(words: list[str]) -> str | None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_exist(page: Path) -> None:
-    calls = [words for words in pombal_commands(page) if words[0] not in NOT_BUILT_YET]
-    wrong = {" ".join(words): unknown for words in calls if (unknown := unknown_in(words)) is not None}
+    wrong = {" ".join(words): unknown for words in pombal_commands(page) if (unknown := unknown_in(words)) is not None}
     assert wrong == {}
-
-
-def test_what_is_not_built_yet_is_not() -> None:
-    assert NOT_BUILT_YET.isdisjoint(ROOT_COMMAND.commands)  # type: ignore[attr-defined]  # a group
 
 
 def test_calls_are_found_and_mistakes_in_them() -> None:

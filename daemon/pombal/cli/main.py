@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pombal.cli import config, contacts, daemon, db, events, gateway, messages, sessions, simulator, tokens
+from pombal.cli import bench, config, contacts, daemon, db, events, gateway, messages, sessions, simulator, tokens
 from pombal.cli.audit import audit
 from pombal.cli.failures import fail
 from pombal.cli.latency import latency
@@ -68,6 +68,7 @@ app.add_typer(tokens.app, name="token", rich_help_panel=WORK)
 app.add_typer(simulator.app, name="simulator", rich_help_panel=WORK)
 app.add_typer(config.app, name="config", rich_help_panel=CARE)
 app.add_typer(db.app, name="db", rich_help_panel=CARE)
+app.command(rich_help_panel=CARE)(bench.bench)
 
 
 def main() -> None:

@@ -1,0 +1,84 @@
+"""How many sends a second are accepted, and how many are taken through their whole life."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from pombal.bench.bare_store import bare_seconds
+from pombal.bench.figures import Figure
+from pombal.bench.prepared import prepare_sessions, session_name
+from pombal.bench.progress import Progress
+from pombal.bench.running import BenchmarkFailed, Running, running
+from pombal.config.settings import Settings
+from pombal.control.client import RemoteError
+
+TEXT = "Olá! O seu pedido saiu para entrega e chega hoje até as 18 horas. Qualquer dúvida, estamos aqui."
+_WINDOW = 1000
+_CONNECTING_MS = 600_000
+_LIFE_EVENTS = 4  # queued, sent, delivered, read
+_AT_ONCE = {"connect_ms": 1, "sent_ms": 0, "delivered_ms": 0, "read_ms": 0}
+
+
+@dataclass(frozen=True)
+class Send:
+    """Sends over one pipelined control connection: to sessions that are connecting, then to a hundred that are ready.
+
+    A life is queued, dispatched, sent, delivered and read, each on disk; the simulated network answers at once.
+    """
+
+    sends: int = 20_000
+    sessions: int = 100
+
+    async def run(self, root: Path, progress: Progress) -> list[Figure]:
+        return [await self._accepted(root / "accepted", progress), await self._lived(root / "lived", progress)]
+
+    async def _accepted(self, state: Path, progress: Progress) -> Figure:
+        prepare_sessions(state, self.sessions)
+        async with running(state, {"simulator": {"connect_ms": _CONNECTING_MS}}) as daemon:
+            seconds = await self._send(daemon, progress, "sends accepted")
+        bare = await self._bare(daemon, progress)
+        return self._figure("send.accepted", seconds, bare)
+
+    async def _lived(self, state: Path, progress: Progress) -> Figure:
+        prepare_sessions(state, self.sessions)
+        async with running(state, {"simulator": _AT_ONCE}) as daemon:
+            await daemon.until_ready(self.sessions)
+            before = (await daemon.client.daemon_status()).last_event_seq
+            began = trio.current_time()
+            await self._send(daemon, progress, "sends accepted")
+            with progress.count("steps committed", self.sends * _LIFE_EVENTS) as counted:
+                await daemon.until_seq(before + self.sends * _LIFE_EVENTS, lambda seq: counted(seq - before))
+            seconds = trio.current_time() - began
+        bare = await self._bare(daemon, progress)
+        return self._figure("send.lives", seconds, bare)
+
+    def _figure(self, name: str, seconds: float, bare: float) -> Figure:
+        return Figure(name, self.sends / seconds, "sends/s", self.sends / bare, "a bare loop writing the same rows")
+
+    async def _bare(self, daemon: Running, progress: Progress) -> float:
+        progress.tell("the bare loop")
+        batch_rows = Settings().recorder.max_batch_rows
+        return await trio.to_thread.run_sync(bare_seconds, daemon.database, daemon.state / "bare.db", batch_rows)
+
+    async def _send(self, daemon: Running, progress: Progress, what: str) -> float:
+        """Seconds until all are accepted. Raises BenchmarkFailed at a refusal."""
+        began = trio.current_time()
+        with progress.count(what, self.sends) as counted:
+            answers = daemon.client.pipeline(self._requests(), window=_WINDOW)
+            done = 0
+            async for answer in answers:
+                if isinstance(answer, RemoteError):
+                    raise BenchmarkFailed(f"a send was refused: {answer}")
+                done += 1
+                counted(done)
+        return trio.current_time() - began
+
+    def _requests(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for number in range(self.sends):
+            yield (
+                "message.send",
+                {"session": session_name(number % self.sessions), "to": f"55119{number % 5000:08d}", "text": TEXT},
+            )
