@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import trio
 
+from pombal.bench.scraping import sample_of, scrape
 from pombal.control.client import Client, NoDaemon, connect
 from pombal.model.session_state import SessionStatus
 
@@ -27,6 +28,7 @@ Counted = Callable[[int], None]
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
+STALLED_S = 60.0
 
 
 class BenchmarkFailed(Exception):
@@ -55,14 +57,38 @@ class Running:
 
     async def until_ready(self, sessions: int, counted: Counted = lambda _: None) -> None:
         """Until so many sessions are ready; counted is told how many are."""
-        while (ready := (await self.client.daemon_status()).sessions.get(SessionStatus.READY, 0)) < sessions:
-            counted(ready)
-            await trio.sleep(_LOOK_EVERY_S)
+
+        async def ready() -> int:
+            return (await self.client.daemon_status()).sessions.get(SessionStatus.READY, 0)
+
+        await self._until(ready, sessions, counted, "sessions ready")
 
     async def until_seq(self, seq: int, counted: Counted = lambda _: None) -> None:
         """Until the event log has grown so far; counted is told how far it is."""
-        while (reached := (await self.client.daemon_status()).last_event_seq) < seq:
-            counted(reached)
+
+        async def reached() -> int:
+            return (await self.client.daemon_status()).last_event_seq
+
+        await self._until(reached, seq, counted, "events")
+
+    async def until_read(self, messages: int, counted: Counted = lambda _: None) -> None:
+        """Until so many messages have reached their last status; counted is told how many have."""
+
+        async def read() -> int:
+            sample = ("pombal_message_status_total", {"status": "read", "link": "simulator"})
+            return round(sample_of(await scrape(self.port), *sample))
+
+        await self._until(read, messages, counted, "messages read")
+
+    async def _until(self, look: Callable[[], Awaitable[int]], goal: int, counted: Counted, what: str) -> None:
+        """Raises BenchmarkFailed where nothing moves for long: a benchmark that hangs has found something, too."""
+        reached, since = -1, trio.current_time()
+        while (now := await look()) < goal:
+            if now != reached:
+                reached, since = now, trio.current_time()
+                counted(now)
+            elif trio.current_time() > since + STALLED_S:
+                raise BenchmarkFailed(f"nothing moves at {now} of {goal} {what}:\n{said(self.state)}")
             await trio.sleep(_LOOK_EVERY_S)
 
     def rss_bytes(self) -> int:

@@ -1,5 +1,7 @@
 """Reading the daemon's own metrics, as Prometheus would."""
 
+from collections.abc import Mapping
+
 import trio
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -17,6 +19,16 @@ async def scrape(port: int) -> str:
     if not head.startswith(b"HTTP/1.1 200"):
         raise ConnectionError(f"/metrics answered {head.splitlines()[0].decode(errors='replace')}")
     return body.decode()
+
+
+def sample_of(text: str, name: str, labels: Mapping[str, str]) -> float:
+    """The value of one sample; 0 where there is none yet."""
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name and sample.labels == labels
+    )
 
 
 def pauses(text: str, over_s: float) -> float:
