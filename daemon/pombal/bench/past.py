@@ -126,7 +126,7 @@ def _copy(connection: sqlite3.Connection, age: int, a_day: int) -> None:
     spans = "60, 3600, 86400, 604800" if age < 7 else "3600, 86400, 604800"  # minutes are kept for a week
     for table, columns in _COLUMNS.items():
         adding = ", ".join(f"{column} = {column} + excluded.{column}" for column in _ADDED[table])
-        adding += ", max_ms = max(max_ms, excluded.max_ms)" if "max_ms" in _COLUMNS[table] else ""
+        adding += ", max_ms = max(max_ms, excluded.max_ms)" if "max_ms" in columns else ""
         connection.execute(
             f"INSERT INTO {table} (session_key, span_s, starts_at, measure, {columns}) "
             f"SELECT session_key, span_s, earlier - earlier % (span_s * 1000), measure, {columns} "
