@@ -28,6 +28,7 @@ def unit(name: str) -> Mapping[str, Sequence[str]]:
 SERVICE = unit("pombal.service")
 SOCKET = unit("pombal.socket")
 HTTP_SOCKET = unit("pombal-http.socket")
+BACKUP = unit("pombal-backup.service")
 
 
 def test_the_service_has_time_to_drain() -> None:
@@ -75,6 +76,27 @@ def test_every_credential_that_the_program_looks_for_is_loaded() -> None:
     assert SERVICE["LoadCredential"] == [f"{name}:pombal.{name}" for name in CREDENTIALS]
 
 
+def test_a_backup_is_made_every_night_where_it_may_write() -> None:
+    command = BACKUP["ExecStart"][0].split()
+    assert command[:4] == [SERVICE["ExecStart"][0].split()[0], "db", "backup", "--keep"]
+    assert BACKUP["ReadWritePaths"] == [command[-1]]
+    assert f"d {command[-1]} 0700 pombal pombal -" in (FOLDER / "pombal.tmpfiles.conf").read_text()
+    assert BACKUP["StateDirectory"] == SERVICE["StateDirectory"]
+    assert (unit("pombal-backup.timer")["Persistent"], "Unit" in unit("pombal-backup.timer")) == (["yes"], False)
+
+
+def test_a_backup_leaves_the_machine_to_the_daemon() -> None:
+    assert (BACKUP["Nice"], BACKUP["IOSchedulingClass"], BACKUP["CPUSchedulingPolicy"]) == (["19"], ["idle"], ["idle"])
+
+
+def test_a_backup_is_locked_down_as_the_daemon_is_and_speaks_to_nobody() -> None:
+    allowed = {"RestrictAddressFamilies", "SystemCallFilter"}
+    for key, values in SERVICE.items():
+        if key.startswith(("Protect", "Restrict", "Private", "NoNew", "Lock", "Memory", "System", "Capability")):
+            assert key in allowed or key == "ProtectSystem" or BACKUP[key] == values, key
+    assert BACKUP["PrivateNetwork"] == ["yes"]
+
+
 def test_every_directive_that_surprises_says_why() -> None:
     text = (FOLDER / "pombal.service").read_text()
     for directive in (
@@ -89,9 +111,9 @@ def test_every_directive_that_surprises_says_why() -> None:
 @pytest.mark.system("systemd-analyze")
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     """With a program that exists in the place of ours, which is not installed where the tests run."""
-    names = ("pombal.service", "pombal.socket", "pombal-http.socket")
+    names = ("pombal.service", "pombal.socket", "pombal-http.socket", "pombal-backup.service", "pombal-backup.timer")
     for name in names:
-        text = (FOLDER / name).read_text().replace("/opt/pombal/bin/pombal serve", "/bin/true")
+        text = (FOLDER / name).read_text().replace("/opt/pombal/bin/pombal", "/bin/true")
         (tmp_path / name).write_text(text)
     command = ["systemd-analyze", "verify", *(str(tmp_path / name) for name in names)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -100,9 +122,10 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 
 
 @pytest.mark.system("systemd-analyze")
-def test_the_service_is_locked_down() -> None:
-    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE_AT_MOST}", "--no-pager"]
-    done = subprocess.run([*command, str(FOLDER / "pombal.service")], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(("name", "at_most"), [("pombal.service", EXPOSURE_AT_MOST), ("pombal-backup.service", 10)])
+def test_the_services_are_locked_down(name: str, at_most: int) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={at_most}", "--no-pager"]
+    done = subprocess.run([*command, str(FOLDER / name)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout.splitlines()[-1:] + done.stderr.splitlines()
 
 
@@ -119,6 +142,7 @@ def test_the_user_and_its_directory_are_made(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     name, _, uid, gid, _, home, _ = (tmp_path / "etc/passwd").read_text().strip().split(":")
+    assert (tmp_path / "var/backups/pombal").stat().st_mode & 0o7777 == 0o700
     made = (tmp_path / "run/pombal").stat()
     assert (name, home) == ("pombal", "/var/lib/pombal")
     assert (made.st_uid, made.st_gid, made.st_mode & 0o7777) == (int(uid), int(gid), RUNTIME_MODE)

@@ -1,48 +1,54 @@
 """`pombal db`: care of the database in a state directory, without the daemon."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pombal.cli import db_import
-from pombal.cli.client import spinner
+from pombal.cli import db_backup, db_import
 from pombal.cli.db_files import (
     Config,
     StateDir,
     daemon_stopped,
     existing,
     paths_of,
-    progress_bar,
     steps,
     telling,
 )
-from pombal.cli.failures import CommandFailed, complain
+from pombal.cli.failures import complain
 from pombal.cli.options import Json
 from pombal.cli.output import print_json, show
-from pombal.cli.questions import confirm
-from pombal.config.paths import ensure
 
 app = typer.Typer(help="Care of the database; nothing here asks the daemon.", no_args_is_help=True)
 
 
 @app.command()
-def check(config: Config = None, state_dir: StateDir = None, as_json: Json = False) -> None:
-    """Look for damage in the database.
+def check(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every file of messages, too: are they what they were?")
+    ] = False,
+    config: Config = None,
+    state_dir: StateDir = None,
+    as_json: Json = False,
+) -> None:
+    """Look for damage in the database, and for files of messages that are gone.
 
-    May run beside the daemon. Exit code 1 says that there is damage.
+    May run beside the daemon, and on a backup (--state-dir BACKUP). Exit code 1 says that there is damage.
     """
+    from pombal.care.media_check import check_media
     from pombal.store.offline import check_database
 
-    database = existing(paths_of(config, state_dir))
+    paths = paths_of(config, state_dir)
+    database, told = existing(paths), list[str]()
     with telling(database), steps() as step:
         problems = check_database(database, progress=step)
+        of_files, told = check_media(paths, deep=deep, progress=step)
+    problems += of_files
     if as_json:
-        print_json({"database": str(database), "problems": problems})
+        print_json({"database": str(database), "problems": problems, "notes": told})
     elif not problems:
-        show(f"{database}: whole")
+        show("\n".join([f"{database}: whole", *told]))
     if problems:
-        complain("\n".join([f"{database} is damaged:", *problems, "restore a backup: pombal db restore FILE"]))
+        complain("\n".join([f"{database} is damaged:", *problems, "restore a backup: pombal db restore BACKUP"]))
         raise typer.Exit(1)
 
 
@@ -64,63 +70,6 @@ def migrate(config: Config = None, state_dir: StateDir = None, as_json: Json = F
         show("\n".join(f"applied {name}" for name in applied) or f"{database}: nothing to do")
 
 
-@app.command()
-def backup(
-    destination: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
-    config: Config = None,
-    state_dir: StateDir = None,
-    as_json: Json = False,
-) -> None:
-    """Write a copy of the database as it is at one moment.
-
-    May run beside the daemon. Media are files of their own and not in it.
-    """
-    from pombal.store.offline import backup_database
-
-    database = existing(paths_of(config, state_dir))
-    if destination.exists():
-        raise CommandFailed(f"{destination} is there already: choose another name, or move it away")
-    if not destination.absolute().parent.is_dir():
-        raise CommandFailed(f"{destination.absolute().parent} is no directory: create it first")
-    with telling(database), progress_bar() as bar:
-        task = bar.add_task("backing up", total=None)
-        backup_database(
-            database, destination, progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
-    if as_json:
-        print_json({"database": str(database), "backup": str(destination)})
-    else:
-        show(f"{destination}: a copy of {database}")
-
-
-@app.command()
-def restore(
-    source: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A backup.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
-    config: Config = None,
-    state_dir: StateDir = None,
-    as_json: Json = False,
-) -> None:
-    """Put a backup in the database's place.
-
-    The daemon must be stopped. The event log gets a new id, so that its readers notice.
-    """
-    from pombal.store.offline import restore_database
-
-    paths = paths_of(config, state_dir)
-    ensure(paths)
-    with daemon_stopped(paths):
-        if paths.database.exists() and not yes:
-            confirm(
-                f"Overwrite {paths.database} with {source}?",
-                unasked=f"{paths.database} would be overwritten, and nobody can be asked here: pass --yes",
-            )
-        with telling(source), spinner("restoring"):
-            log_id = restore_database(source, paths.database)
-    if as_json:
-        print_json({"database": str(paths.database), "log_id": log_id})
-    else:
-        show(f"{paths.database}: restored from {source}; the event log is {log_id} from now on")
-
-
+app.command()(db_backup.backup)
+app.command()(db_backup.restore)
 app.command()(db_import.import_django)

@@ -46,6 +46,11 @@ class Paths:
         return self.state / "web"
 
     @property
+    def replaced(self) -> Path:
+        """Databases that a restore has taken the place of, a directory each: for a person to remove."""
+        return self.state / "replaced"
+
+    @property
     def state_lock(self) -> Path:
         return self.state / "lock"
 

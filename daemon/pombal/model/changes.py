@@ -242,7 +242,8 @@ class MarkOverdue(Change):
 class FailQueue(Change):
     """→ int, how many were failed (at most limit). queued_before_ms: only what has been queued before then.
 
-    only_dispatched: those whose answer will never come, which become `uncertain` and not `failed`.
+    only_dispatched: those whose answer will never come, which become `uncertain` and not `failed`. is_unsure: all of it
+    may have been sent, and becomes `uncertain`.
     """
 
     session_key: int | None
@@ -251,6 +252,7 @@ class FailQueue(Change):
     limit: int
     queued_before_ms: int | None = None
     only_dispatched: bool = False
+    is_unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

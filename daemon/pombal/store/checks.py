@@ -172,6 +172,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("values", values),
     ("sessions of messages and events", owners),
     ("event log", event_sequence),
+    ("ids", id_sequences),
     ("messages of events", event_references),
     ("counters of sessions", counters),
     ("content hashes", content_hashes),

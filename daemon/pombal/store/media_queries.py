@@ -8,7 +8,8 @@ from pombal.store.rows import packed, unpacked
 NAMED = "content->>'$.media.sha256'"
 """SQL: the file that a message speaks of, or NULL."""
 
-_SPEAKS_OF = f"{NAMED} = {{}} AND message_type IN ('image', 'audio', 'video', 'document', 'sticker')"
+_WITH_FILES = "('image', 'audio', 'video', 'document', 'sticker')"  # as the index messages_by_media has it
+_SPEAKS_OF = f"{NAMED} = {{}} AND message_type IN {_WITH_FILES}"
 
 IS_UNUSED = f"""
     created_at < :put_before AND NOT EXISTS (
@@ -50,3 +51,20 @@ def without_row(connection: sqlite3.Connection, sha256s: Collection[str]) -> lis
         SELECT json_group_array(value) FROM json_each(?) WHERE value NOT IN (SELECT sha256 FROM media)
     """
     return [str(sha256) for sha256 in unpacked(connection, sql, [packed(sha256s)])]
+
+
+def count_unused(connection: sqlite3.Connection) -> int:
+    """Files that no message speaks of."""
+    sql = f"SELECT count(*) FROM media WHERE {IS_UNUSED}"
+    (count,) = connection.execute(sql, bounds(2**63 - 1, None)).fetchone()
+    return int(count)
+
+
+def count_absent(connection: sqlite3.Connection) -> int:
+    """Messages that speak of a file that the store does not have."""
+    sql = f"""
+        SELECT count(*) FROM messages INDEXED BY messages_by_media
+        WHERE message_type IN {_WITH_FILES} AND {NAMED} IS NOT NULL AND {NAMED} NOT IN (SELECT sha256 FROM media)
+    """
+    (count,) = connection.execute(sql).fetchone()
+    return int(count)

@@ -27,7 +27,8 @@ def fail_queue(change: changes.FailQueue, space: Workspace) -> int:
     )
     ids: list[int] = unpacked(space.connection, sql, [*parameters, change.limit])  # type: ignore[assignment]
     space.load(message_rows=ids)
-    status = MessageStatus.UNCERTAIN if change.only_dispatched else MessageStatus.FAILED
+    may_be_sent = change.only_dispatched or change.is_unsure
+    status = MessageStatus.UNCERTAIN if may_be_sent else MessageStatus.FAILED
     for row_id in ids:
         at_ms = space.clock.resolve_ms(row_id, change.at)
         step = Step(status, at_ms, change.error_kind, change.error_detail)
