@@ -5,6 +5,7 @@ import re
 import pytest
 
 from pombal.model.caller import Role
+from pombal.model.changes import EditMessage, RevokeMessage
 from tests.dashboard.conftest import Browser, Sign
 from tests.fakes.rooms import World
 from tests.service.world import ask, injected, ready
@@ -185,6 +186,43 @@ async def test_a_chat_is_marked_read_when_somebody_says_so_and_not_before(admin:
     assert answer.headers["location"] == THREAD
     chats = await ask(world, "chat.list", session="ana")
     assert chats["results"][0]["unread_count"] == 0
+
+
+async def test_what_was_edited_or_taken_back_says_so(admin: Browser, world: World) -> None:
+    await ready(world)
+    texts = ("fica", "troca", "some")
+    for text in texts:
+        await injected(world, text)
+    rows = {each["text_content"]: each for each in (await ask(world, "message.list", session="ana"))["results"]}
+    key = world.deps.registry.find("ana").key
+    edited, taken_back = rows["troca"]["link_id"], rows["some"]["link_id"]
+    at = world.clock()
+    await world.deps.recorder.commit(EditMessage(at=at, session_key=key, chat_id=CHAT, link_id=edited, text="trocada"))
+    await world.deps.recorder.commit(RevokeMessage(at=at, session_key=key, chat_id=CHAT, link_id=taken_back))
+    page = await admin.get(THREAD)
+    bubbles = dict(re.findall(r'<li class="bubble.*?id="m-(\d+)"(.*?)</li>', page, re.DOTALL))
+    marked = {text: re.findall(r'class="mark[^>]*>([^<]+)<', bubbles[str(rows[text]["id"])]) for text in texts}
+    assert marked == {"fica": [], "troca": ["edited"], "some": ["taken back"]}
+    assert "trocada" in bubbles[str(rows["troca"]["id"])]
+    assert ">some<" in bubbles[str(rows["some"]["id"])], "what was said stays recorded"
+    listed = await admin.get("/messages")
+    assert (listed.count(">edited<"), listed.count(">taken back<")) == (1, 1)
+    assert "deleted it for everyone" in await admin.get(f"/messages/{rows['some']['id']}")
+
+
+async def test_an_answer_and_a_reaction_show_what_they_are_about(admin: Browser, world: World) -> None:
+    await ready(world)
+    await injected(world, "Qual é o prazo?")
+    (asked,) = (await ask(world, "message.list", session="ana"))["results"]
+    for number in range(60):  # so many that it is on the page no longer
+        await injected(world, f"mais {number}")
+    await world.send("Dois dias", to="5511922220000", quoted_message_id=asked["message_id"])
+    reaction = {"message_id": asked["message_id"], "emoji": "👍"}
+    await world.send(None, to="5511922220000", type="reaction", reaction=reaction)
+    page = await admin.get(THREAD)
+    assert page.count(f'class="quote" href="/messages/{asked["id"]}"') == 2
+    assert page.count('<span class="preview" dir="auto">Qual é o prazo?</span>') == 2
+    assert '<bdi class="emoji">👍</bdi>' in page
 
 
 async def test_anothers_messages_and_files_are_not_found(sign_in: Sign, world: World) -> None:

@@ -104,7 +104,7 @@ async def test_one_session_with_its_counters_latency_and_history(admin: Browser,
     await ready(world, "loja")
     await injected(world, session="loja", count=3)
     page = await admin.get("/sessions/loja")
-    assert "<b>3</b><span>received</span>" in page
+    assert "<b>3</b><span>Received</span>" in page
     assert len(re.findall(r'<li><time.*?class="state', page)) >= 4
     assert page.index("Ready", page.index('id="history"')) < page.index("Connecting", page.index('id="history"'))
 
@@ -127,7 +127,7 @@ class TestLinking:
         page = await admin.get("/sessions/loja/link")
         assert '<svg class="qr"' in page.replace('xmlns="http://www.w3.org/2000/svg" ', "") or 'class="qr"' in page
         assert "style=" not in page
-        assert re.search(r'data-countdown="\d{13}"', page)
+        assert re.search(r'data-countdown="\d{4,5}"', page)
         assert "Linked devices" in page
 
     async def test_the_code_is_not_in_the_page_as_text(self, waiting: None, admin: Browser, world: World) -> None:

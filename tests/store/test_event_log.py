@@ -60,6 +60,24 @@ def test_the_newest_page_begins_with_its_oldest(filled: Store) -> None:
     assert seqs(newest_events(filled.connection, 2, NOW, frozenset({"one"}))) == [9, 11]
 
 
+def test_what_is_rare_is_found_without_reading_the_log(filled: Store) -> None:
+    chat, key = "5511888888888@s.whatsapp.net", 1
+    filled.do(changes.RevokeMessage(at=filled.clock(), session_key=key, chat_id=chat, link_id="x2"))
+    rare = frozenset({"message.deleted", "session.status"})
+    statements: list[str] = []
+    filled.connection.set_trace_callback(statements.append)
+    page = newest_events(filled.connection, 5, NOW, frozenset({"one"}), rare)
+    after = events_after(filled.connection, 1, 5, NOW, frozenset({"one"}), rare)
+    filled.connection.set_trace_callback(None)
+    assert [event.object()["data"]["message_id"] for event in page.events] == ["M-x2"]
+    assert seqs(page) == seqs(after)
+    pages = [sql for sql in statements if "INDEXED BY" in sql]
+    for sql in pages:
+        plan = [row[3] for row in filled.connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+        assert any("INDEX events_rare (session_key=? AND rowid>" in step for step in plan), plan
+    assert len(pages) == 2
+
+
 def test_bounds_after_pruning(filled: Store) -> None:
     prune = changes.PruneEvents(at=filled.clock(), before_ms=START_MS + 5000, limit=100)
     assert filled.do(prune) == 6

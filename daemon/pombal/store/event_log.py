@@ -3,12 +3,14 @@
 import sqlite3
 from dataclasses import dataclass
 
-from pombal.model.events import Event, show_event
+from pombal.model.events import Event, EventType, show_event
 from pombal.store import statements
+from pombal.store.migrations.events import RARE_EVENTS
 from pombal.store.rows import EVENT_COLUMNS, event_row, json_row, packed, unpacked
 from pombal.store.session_queries import sessions_by_keys
 
 SCAN_EVENTS = 50_000
+RARE = frozenset({EventType.SESSION_STATUS, EventType.MESSAGE_EDITED, EventType.MESSAGE_DELETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,12 @@ def _page(
     if types is not None:
         conditions.append("e.type IN (SELECT value FROM json_each(?))")
         parameters.append(packed(types))
+    source = "events AS e"
+    if sessions is not None and types is not None and types <= RARE:
+        source += " INDEXED BY events_rare"
+        conditions.append(RARE_EVENTS)
     page = (
-        f"SELECT e.* FROM events AS e WHERE {' AND '.join(conditions)} "
+        f"SELECT e.* FROM {source} WHERE {' AND '.join(conditions)} "
         f"ORDER BY e.seq {'DESC' if newest else 'ASC'} LIMIT ?"
     )
     sql = f"SELECT json_group_array({json_row(EVENT_COLUMNS, 'e')}) FROM ({page}) AS e"

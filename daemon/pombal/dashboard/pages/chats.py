@@ -1,19 +1,18 @@
 """Conversations: the chats of a session, one of them as a thread, and what is written into it."""
 
-from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response
 
 from pombal.dashboard.app import Page
+from pombal.dashboard.beside import beside
 from pombal.dashboard.refusals import Refusal, about
 from pombal.dashboard.upload import stored
 from pombal.dashboard.views.conversations import (
     address_of,
     chat_line,
     message_line,
-    named_by,
     thread_of,
     title_of,
 )
@@ -77,7 +76,7 @@ async def _thread(visit: Visit, session: Any) -> dict[str, Any]:
     messages: list[Message] = page.results
     known = {message.id for message in messages}
     also = [await visit.ask("message.get", id=row) for row in _also(visit) if row not in known]
-    named = await named_messages(visit, session.id, [*messages, *also])
+    marked = await beside(visit, [*messages, *also])
     other = next((message for message in messages if message.direction == Direction.INBOUND), None)
     name, number = (None, None) if other is None else (other.contact_name, other.contact_number)
     return {
@@ -86,23 +85,13 @@ async def _thread(visit: Visit, session: Any) -> dict[str, Any]:
         "title": title_of(chat_id, name, number or next((m.contact_number for m in messages), None)),
         "number": number,
         "address": address_of(chat_id, number),
-        "thread": thread_of(messages, visit.formats.zone, named),
-        "also": [message_line(each, about=named.get(named_by(each) or "")) for each in also if each.chat_id == chat_id],
+        "thread": thread_of(messages, visit.formats.zone, marked),
+        "also": [message_line(each, marked) for each in also if each.chat_id == chat_id],
         "older": page.next,
         "unread": any(each.direction == Direction.INBOUND and each.status != MessageStatus.READ for each in messages),
         "message_id": f"dashboard-{new_ulid()}",
         "chat_path": chat_path,
     }
-
-
-async def named_messages(visit: Visit, session: str, messages: list[Message]) -> dict[str, Message]:
-    """What the messages answer, or react to, by message_id; most of it is among them. Not what is gone."""
-    here = {message.message_id: message for message in messages}
-    wanted = {name for name in map(named_by, messages) if name is not None}
-    for name in wanted - here.keys():
-        with suppress(PombalError):
-            here[name] = await visit.ask("message.get", session=session, message_id=name)
-    return {name: here[name] for name in wanted & here.keys()}
 
 
 def _also(visit: Visit) -> list[int]:

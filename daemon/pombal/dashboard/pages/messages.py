@@ -5,9 +5,10 @@ from typing import Any
 from starlette.responses import Response
 
 from pombal.dashboard.app import Page
+from pombal.dashboard.beside import beside
 from pombal.dashboard.guard import safe_path
-from pombal.dashboard.pages.chats import chat_path, named_messages
-from pombal.dashboard.views.conversations import message_line, named_by
+from pombal.dashboard.pages.chats import chat_path
+from pombal.dashboard.views.conversations import message_line
 from pombal.dashboard.visit import Visit
 from pombal.model.errors import not_found
 from pombal.model.message import Direction, Message, MessageStatus, MessageType
@@ -25,11 +26,12 @@ async def show(visit: Visit) -> Response:
     slow = visit.query("slow") is not None
     asked: dict[str, Any] = filters | {"limit": LIMIT, "cursor": visit.query("cursor")}
     page = await visit.ask("message.high_latency" if slow else "message.list", **asked)
+    known = await beside(visit, page.results)
     return visit.page(
         "messages",
         PARTS,
         mark=mark,
-        lines=[message_line(message) for message in page.results],
+        lines=[message_line(message, known) for message in page.results],
         following=page.next,
         filters=filters,
         slow=slow,
@@ -45,13 +47,13 @@ async def show(visit: Visit) -> Response:
 async def show_one(visit: Visit) -> Response:
     mark = await visit.mark()
     message = await message_of(visit)
-    named = await named_messages(visit, message.session, [message])
+    known = await beside(visit, [message])
     return visit.page(
         "message",
         {"message": "message_facts"},
         mark=mark,
         message=message,
-        line=message_line(message, about=named.get(named_by(message) or "")),
+        line=message_line(message, known),
         chat_path=chat_path,
     )
 

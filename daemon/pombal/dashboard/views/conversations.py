@@ -1,7 +1,7 @@
 """Chats and messages as they are read: who wrote, what stands there, and what has become of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from pombal.dashboard.views.stages import Part, bar_of, guilty_stage, stage_key
@@ -88,7 +88,8 @@ class MessageLine:
     can_resend: bool
     sender: str | None
     title: str
-    about: "Quote | None" = None
+    about: "Quote | None"
+    marks: "Marks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,31 @@ class Quote:
     preview: str
 
 
-def message_line(message: Message, day: str | None = None, about: Message | None = None) -> MessageLine:
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """When somebody changed a message after it was sent, in epoch milliseconds; None where nobody did."""
+
+    edited_at: int | None = None
+    deleted_at: int | None = None
+
+
+UNTOUCHED = Marks()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What messages are about, by message_id; and what became of those that were changed, by row id."""
+
+    named: Mapping[str, Message] = field(default_factory=dict)
+    marks: Mapping[int, Marks] = field(default_factory=dict)
+
+
+NOTHING = Beside()
+
+
+def message_line(message: Message, beside: Beside = NOTHING, day: str | None = None) -> MessageLine:
     ours = message.direction == Direction.OUTBOUND
-    guilty = guilty_stage(message)
+    guilty, about = guilty_stage(message), beside.named.get(named_by(message) or "")
     return MessageLine(
         message=message,
         is_ours=ours,
@@ -117,6 +140,7 @@ def message_line(message: Message, day: str | None = None, about: Message | None
         sender=_sender(message),
         title=title_of(message.chat_id, message.contact_name, message.contact_number),
         about=None if about is None else _quote(about),
+        marks=beside.marks.get(message.id, UNTOUCHED),
     )
 
 
@@ -132,18 +156,13 @@ def named_by(message: Message) -> str | None:
     return message.quoted_message_id or (message.reaction or {}).get("message_id")
 
 
-def thread_of(
-    messages: Iterable[Message], zone: tzinfo, named: Mapping[str, Message] | None = None
-) -> list[MessageLine]:
-    """Oldest first, each day's first message marked; messages come newest first, as lists do.
-
-    named: the messages that some of them are about, by message_id.
-    """
-    known, lines = named or {}, list[MessageLine]()
+def thread_of(messages: Iterable[Message], zone: tzinfo, beside: Beside = NOTHING) -> list[MessageLine]:
+    """Oldest first, each day's first message marked; messages come newest first, as lists do."""
+    lines: list[MessageLine] = []
     today = None
     for message in reversed(list(messages)):
         day = datetime.fromtimestamp(happened_at(message) / 1000, zone).date().isoformat()
-        lines.append(message_line(message, None if day == today else day, known.get(named_by(message) or "")))
+        lines.append(message_line(message, beside, None if day == today else day))
         today = day
     return lines
 

@@ -27,6 +27,7 @@ for migration in (
     audit.m0015_audit_and_erasures,
     sessions.m0016_earlier_failed,
     latency.m0017_rollups_of_owners,
+    events.m0018_rare_events,
 ):
     migrations()(migration)
 
