@@ -4,9 +4,12 @@ Two of the promises have files of their own: nothing is lost or doubled by a cra
 one session, or at one client, is nobody else's (test_isolation).
 """
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 
+import pytest
 import trio
 
 from pombal.control.client import Client
@@ -16,6 +19,7 @@ from tests.daemon.harness import (
     WAIT_S,
     Event,
     Home,
+    Life,
     Settings,
     events_until,
     ready_session,
@@ -27,6 +31,13 @@ from tests.daemon.raw_line import raw_line
 
 ANA = "5511987654321"
 With = Callable[[Settings], Home]
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[Life]:
+    """For the promises that need no settings of their own, each with sessions of its own."""
+    with tempfile.TemporaryDirectory(prefix="pombal-") as directory, Home(Path(directory)).shared() as life:
+        yield life
 
 
 async def now(client: Client) -> int:
@@ -96,19 +107,20 @@ async def test_no_message_is_stuck_without_a_word(home_with: With) -> None:
         await daemon.stop()
 
 
-async def test_accepted_is_never_called_sent(home: Home) -> None:
-    async with home.daemon() as daemon, daemon.client() as client:
-        await ready_session(client, settings={"fail_rate": 1.0})
-        assert (await client.message_send("vendas", ANA, text="x", message_id="m")).status == "queued"
-        await until_all(client, "vendas", {"m"}, "failed")
-        seen = (await client.events_list(after=0, types=["message.queued", "message.status"])).results
+async def test_accepted_is_never_called_sent(daemon: Life) -> None:
+    async with daemon.client() as client:
+        await ready_session(client, "refused", settings={"fail_rate": 1.0})
+        assert (await client.message_send("refused", ANA, text="x", message_id="m")).status == "queued"
+        await until_all(client, "refused", {"m"}, "failed")
+        seen = (
+            await client.events_list(after=0, sessions=["refused"], types=["message.queued", "message.status"])
+        ).results
         assert [event["data"]["status"] for event in seen] == ["queued", "failed"]
-        failed = await client.message_get("vendas", "m")
+        failed = await client.message_get("refused", "m")
         assert failed.error is not None
         assert failed.error.kind == "rejected"
         assert failed.sent_at is None
-        assert (await client.session_get("vendas")).total_messages_sent == 0
-        await daemon.stop()
+        assert (await client.session_get("refused")).total_messages_sent == 0
 
 
 async def test_a_send_repeated_after_a_crash_goes_out_once(home_with: With) -> None:
@@ -160,15 +172,15 @@ async def test_what_people_wrote_while_it_was_down_comes_once(home_with: With) -
     assert len(messages_in(home.database, "inbound")) == 20
 
 
-async def test_a_client_that_hangs_up_stops_nobody_s_receiving(home: Home) -> None:
-    async with home.daemon() as daemon, daemon.client() as client:
-        await ready_session(client, settings={"inbound_rate": 100})
+async def test_a_client_that_hangs_up_stops_nobody_s_receiving(daemon: Life) -> None:
+    async with daemon.client() as client:
+        await ready_session(client, "rude", settings={"inbound_rate": 100})
         for number in range(100):
-            async with raw_line(home.socket) as rude:
+            async with raw_line(daemon.home.socket) as rude:
                 await rude.write(b'{"id": 1, "method": "events.subscribe", "params": {"after": 0}}\n'[: 30 + number])
-        await hear(client, "vendas", 50, after=await now(client))
-        assert (await client.session_get("vendas")).error_count == 0
-        await daemon.stop()
+        await hear(client, "rude", 50, after=await now(client))
+        assert (await client.session_get("rude")).error_count == 0
+        await client.session_stop("rude")
         assert daemon.logged("control connection crashed") == []
 
 
@@ -187,20 +199,20 @@ async def test_qr_codes_are_few_and_states_are_told_once(home_with: With) -> Non
         await daemon.stop()
 
 
-async def test_states_never_contradict_each_other(home: Home) -> None:
+async def test_states_never_contradict_each_other(daemon: Life) -> None:
     """Through a storm of faults, each event follows from the one before."""
-    async with home.daemon() as daemon, daemon.client() as client:
-        await ready_session(client)
+    async with daemon.client() as client:
+        await ready_session(client, "stormy")
         for fault in ("disconnect", "crash", "replaced", "disconnect", "banned", "crash", "logged_out", "restricted"):
             seq = await now(client)
-            await client.simulator_fault("vendas", fault)
-            await until(client, lambda _: True, after=seq, sessions=["vendas"], types=["session.status"])
-            await client.session_stop("vendas")
+            await client.simulator_fault("stormy", fault)
+            await until(client, lambda _: True, after=seq, sessions=["stormy"], types=["session.status"])
+            await client.session_stop("stormy")
             seq = await now(client)
-            await client.session_start("vendas")
+            await client.session_start("stormy")
             await until(client, lambda event: event["data"]["status"] in ("ready", "error"), after=seq,
-                        sessions=["vendas"], types=["session.status"])  # fmt: skip
-        events = (await client.events_list(after=0, types=["session.status"], limit=1000)).results
+                        sessions=["stormy"], types=["session.status"])  # fmt: skip
+        events = (await client.events_list(after=0, sessions=["stormy"], types=["session.status"], limit=1000)).results
         before = "disconnected"
         for event in events:
             data = event["data"]
@@ -210,38 +222,35 @@ async def test_states_never_contradict_each_other(home: Home) -> None:
             before = data["status"]
         places = [(event["data"]["status"], event["data"]["status_reason"]) for event in events]
         assert all(one != next_one for one, next_one in pairwise(places)), "told once a change"
-        await daemon.stop()
 
 
-async def test_one_person_is_one_contact(home: Home) -> None:
+async def test_one_person_is_one_contact(daemon: Life) -> None:
     """Brazil's ninth digit, a spelling with punctuation, WhatsApp's own address: all the same; the LID is kept."""
-    async with home.daemon() as daemon, daemon.client() as client:
-        await ready_session(client)
+    async with daemon.client() as client:
+        await ready_session(client, "one-person")
         for to in ("5511987654321", "551187654321", "+55 (11) 8765-4321", "551187654321@s.whatsapp.net"):
-            await client.message_send("vendas", to, text="x")
-        await client.simulator_inject("vendas", "551187654321", text="oi")
-        (came,) = await hear(client, "vendas", 1)
+            await client.message_send("one-person", to, text="x")
+        await client.simulator_inject("one-person", "551187654321", text="oi")
+        (came,) = await hear(client, "one-person", 1)
         assert came["data"]["contact_lid"].endswith("@lid")
-        found = (await client.message_list(contact_number="551187654321")).results
+        found = (await client.message_list(session="one-person", contact_number="551187654321")).results
         assert len(found) == 5
         assert {message.contact_number for message in found} == {ANA}
         assert len({message.chat_id for message in found}) == 1
-        known = (await client.contact_check("vendas", ["551187654321"])).results[0]
+        known = (await client.contact_check("one-person", ["551187654321"])).results[0]
         assert known.lid == came["data"]["contact_lid"]
-        await daemon.stop()
 
 
-async def test_a_restriction_is_told_with_its_end_and_the_queue_waits(home: Home) -> None:
-    async with home.daemon() as daemon, daemon.client() as client:
-        await ready_session(client)
-        await client.simulator_fault("vendas", "restricted")
-        told = (await until_status(client, "vendas", "error"))["data"]
+async def test_a_restriction_is_told_with_its_end_and_the_queue_waits(daemon: Life) -> None:
+    async with daemon.client() as client:
+        await ready_session(client, "restricted")
+        await client.simulator_fault("restricted", "restricted")
+        told = (await until_status(client, "restricted", "error"))["data"]
         assert told["status_reason"] == "restricted"
         assert told["status_until"] > told["updated_at"]
-        assert (await client.message_send("vendas", ANA, text="x", message_id="later")).status == "queued"
-        assert (await client.session_metrics("vendas")).outbox_depth == 1
-        assert (await client.session_get("vendas")).link_alive
-        await daemon.stop()
+        assert (await client.message_send("restricted", ANA, text="x", message_id="later")).status == "queued"
+        assert (await client.session_metrics("restricted")).outbox_depth == 1
+        assert (await client.session_get("restricted")).link_alive
 
 
 async def test_a_restart_keeps_what_was_configured_and_wanted(home_with: With) -> None:
@@ -262,15 +271,14 @@ async def test_a_restart_keeps_what_was_configured_and_wanted(home_with: With) -
     assert all(f'"{key}":{number}' in row["settings"].replace(" ", "") for key, number in settings.items())
 
 
-async def test_one_stuck_login_holds_nobody_up(home: Home) -> None:
-    async with home.daemon() as daemon, daemon.client() as client:
+async def test_one_stuck_login_holds_nobody_up(daemon: Life) -> None:
+    async with daemon.client() as client:
         for number in range(20):
             await client.session_create(f"stuck{number}", settings={"connect_ms": 600_000})
-        await ready_session(client)
-        sent = await client.message_send("vendas", ANA, text="x")
-        await until_all(client, "vendas", {sent.message_id}, "read")
+        await ready_session(client, "unstuck")
+        sent = await client.message_send("unstuck", ANA, text="x")
+        await until_all(client, "unstuck", {sent.message_id}, "read")
         assert (await client.session_get("stuck0")).status == "connecting"
-        await daemon.stop()
 
 
 async def test_no_text_code_or_key_is_ever_logged(home_with: With) -> None:
