@@ -4,33 +4,51 @@ import hashlib
 import json
 import os
 import subprocess
+import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx2
 import pytest
 import trio
 
+from pombal.control.client import Client
 from tests.auth.making import signed
-from tests.daemon.harness import WAIT_S, Home, Running, until_all, until_status
+from tests.daemon.harness import WAIT_S, Home, Life, until_all, until_status
 
 BASE = "/api/v1/whatsapp"
 DJANGO_SECRET = b"django-insecure-^v3ry$l0ng&s3cr3t(of_d1x*connect)"
 TEXT = "Olá! Como posso ajudar?"
+TIMES = "since=2020-01-01&until=2040-01-01"
 
 
 @asynccontextmanager
-async def api(daemon: Running, token: str) -> AsyncIterator[httpx2.AsyncClient]:
+async def api(daemon: Life, token: str) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(base_url=daemon.url, headers=headers, timeout=WAIT_S) as http:
         yield http
 
 
-async def token(home: Home, owner: str = "ana", *words: str) -> str:
-    made: str = (await home.command("token", "create", "--owner", owner, *words, "--json")).json["token"]
-    return made
+@asynccontextmanager
+async def owner(daemon: Life, name: str) -> AsyncIterator[tuple[Client, httpx2.AsyncClient]]:
+    """The control socket, and the API for an owner whose one session, called as the owner, is ready."""
+    async with daemon.client() as client, api(daemon, (await client.token_create(name)).token) as http:
+        assert (await http.post(f"{BASE}/sessions/start/")).status_code == 201
+        await until_status(client, name, "ready")
+        yield client, http
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[Life]:
+    """For tests that need no settings of their own, each with an owner of its own."""
+    with tempfile.TemporaryDirectory(prefix="pombal-") as directory:
+        with Home(Path(directory)).shared() as life:
+            yield life
+        assert life.logged("http connection crashed") == []
 
 
 async def shell(home: Home, script: str, **env: str) -> str:
@@ -78,10 +96,8 @@ async def test_the_platforms_own_curl_lines_as_they_stand(home: Home) -> None:
         assert TEXT not in daemon.output
 
 
-async def test_the_same_send_fifty_times_at_once(home: Home) -> None:
-    async with home.daemon() as daemon, daemon.client() as client, api(daemon, await token(home)) as http:
-        assert (await http.post(f"{BASE}/sessions/start/")).status_code == 201
-        await until_status(client, "ana", "ready")
+async def test_the_same_send_fifty_times_at_once(daemon: Life) -> None:
+    async with owner(daemon, "ana") as (_, http):
         body = {"to": "5511999999999", "text": TEXT, "message_id": "ticket-4711-3"}
         statuses: Counter[int] = Counter()
         ids: set[int] = set()
@@ -102,11 +118,9 @@ async def test_the_same_send_fifty_times_at_once(home: Home) -> None:
         assert page["count"] == 1
 
 
-async def test_a_large_file_comes_back_whole_and_in_parts(home: Home) -> None:
+async def test_a_large_file_comes_back_whole_and_in_parts(daemon: Life) -> None:
     film = os.urandom(9_000_000)
-    async with home.daemon() as daemon, daemon.client() as client, api(daemon, await token(home)) as http:
-        await http.post(f"{BASE}/sessions/start/")
-        await until_status(client, "ana", "ready")
+    async with owner(daemon, "bia") as (_, http):
         files = {"file": ("filme.mp4", film, "video/mp4")}
         sent = await http.post(f"{BASE}/send/", data={"to": "5511999999999"}, files=files)
         assert sent.status_code == 202, sent.text
@@ -118,14 +132,12 @@ async def test_a_large_file_comes_back_whole_and_in_parts(home: Home) -> None:
         async with http.stream("GET", path) as answer:  # who has seen enough goes
             assert answer.status_code == 200
         assert (await http.get(f"{BASE}/sessions/")).status_code == 200
-        await daemon.stop()
-    assert daemon.logged("http connection crashed") == []
 
 
 async def test_no_token_and_no_text_reaches_the_log(home: Home) -> None:
     home.configure({"log": {"level": "debug"}})
     async with home.daemon() as daemon, daemon.client() as client:
-        good = await token(home)
+        good = (await client.token_create("ana")).token
         async with api(daemon, good) as http:
             await http.post(f"{BASE}/sessions/start/")
             await until_status(client, "ana", "ready")
@@ -140,17 +152,15 @@ async def test_no_token_and_no_text_reaches_the_log(home: Home) -> None:
         assert TEXT not in daemon.output
 
 
-async def test_lists_say_the_same_as_the_control_socket(home: Home) -> None:
-    async with home.daemon() as daemon, daemon.client() as client, api(daemon, await token(home)) as http:
-        await http.post(f"{BASE}/sessions/start/")
-        await until_status(client, "ana", "ready")
+async def test_lists_say_the_same_as_the_control_socket(daemon: Life) -> None:
+    async with owner(daemon, "clara") as (client, http):
         sent = (await http.post(f"{BASE}/send/", json={"to": "5511999999999", "text": TEXT})).json()
-        await until_all(client, "ana", {sent["message_id"]}, "read")
+        await until_all(client, "clara", {sent["message_id"]}, "read")
         pairs: list[tuple[str, str, dict[str, Any]]] = [
-            (f"{BASE}/messages/", "message.list", {}),
+            (f"{BASE}/messages/", "message.list", {"session": "clara"}),
             (f"{BASE}/messages/{sent['id']}/", "message.get", {"id": sent["id"]}),
-            (f"{BASE}/messages/latency-stats/?until=2030-01-01", "latency.stats", {"until": "2030-01-01"}),
-            ("/api/v1/events/?after=0", "events.list", {"after": 0}),
+            (f"{BASE}/messages/latency-stats/?{TIMES}", "latency.stats", dict(parse_qsl(TIMES)) | {"session": "clara"}),
+            ("/api/v1/events/?after=0", "events.list", {"after": 0, "sessions": ["clara"]}),
         ]  # fmt: skip
         for path, method, params in pairs:
             answer, result = (await http.get(path)).json(), await client.call(method, params)
