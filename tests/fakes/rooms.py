@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import trio
 
 from pombal.actors.tree import ActorTree
+from pombal.app.erasing import Erasing
 from pombal.app.media_collector import MediaCollector
 from pombal.auth.keys import Keys
 from pombal.auth.tokens import Tokens
@@ -25,6 +26,7 @@ from pombal.model.clock import Stamp
 from pombal.model.errors import PombalError
 from pombal.model.message import Message, MessageRow
 from pombal.model.params import SendParams, SessionCreateParams
+from pombal.model.person_sides import LinkSide
 from pombal.model.removals import Removals
 from pombal.model.session import LinkKind, Session, SessionRow
 from pombal.recorder.recorder import Recorder
@@ -78,6 +80,14 @@ class InLoopStore:
         self.commits += 1
         return self.writer.commit(batch)
 
+    async def rewrite(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.writer.rewrite(lambda: None)
+
+    async def empty_log(self) -> bool:
+        await trio.lowlevel.checkpoint()
+        return self.writer.empty_log()
+
 
 class InLoopReader(Reader):
     """The reader without its threads."""
@@ -111,6 +121,7 @@ class World:
     open_link: OpenLink | None = None
     forget: Callable[[str], None] | None = None
     check_settings: Callable[[dict[str, Any]], object] = lambda settings: settings
+    sides: list[LinkSide] = field(default_factory=list)
     reports: list[CommitReport] = field(default_factory=list)
     restarts: list[tuple[str, str]] = field(default_factory=list)
     keys: Keys = field(default_factory=lambda: Keys(OWN_SECRET))
@@ -130,6 +141,9 @@ class World:
         self.removals = Removals(lambda what, count: None)
         self.collector = MediaCollector(
             self.recorder, self.reader, self.media, self.claims, self.clock, self.removals.add_files
+        )
+        self.erasing = Erasing(
+            self.recorder, self.reader, self.store, self.collector, self.sides, self.hub.forget_shown, self.clock
         )
         self.context = SessionContext(
             recorder=self.recorder,
@@ -159,6 +173,7 @@ class World:
             media=self.media,
             claims=self.claims,
             removals=self.removals,
+            erasures=self.erasing,
             database=database,
             started_at_ms=self.clock().wall_ms,
             started_mono_ms=self.clock().mono_ms,
@@ -292,6 +307,7 @@ async def running(
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(world.recorder.run)
+            nursery.start_soon(world.erasing.run)
             await nursery.start(world.registry.run)
             await world.registry.reconcile(rows, depths)
             yield world

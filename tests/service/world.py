@@ -8,7 +8,7 @@ from typing import Any
 import trio
 
 from pombal.config.settings import SimulatorSettings
-from pombal.link.simulator import SimulatedNetwork, validate_settings
+from pombal.link.simulator import SimulatedNetwork, SimulatorSide, validate_settings
 from pombal.model.caller import Caller, Role
 from pombal.model.params import parse_params
 from pombal.service.catalog import METHODS
@@ -33,6 +33,7 @@ async def simulated(path: Path, *, sections: dict[str, Any] | None = None, **pro
             simulator=network,
             open_link=network.open,
             forget=network.forget,
+            sides=[SimulatorSide(network)],
             check_settings=validate_settings,
         ) as world:
             yield world

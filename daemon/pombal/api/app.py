@@ -19,14 +19,15 @@ from pombal.api.problems import (
     on_invalid_request,
     on_refusal,
 )
-from pombal.api.routes import audit, events, health, messages, qr, schema, send, sessions
+from pombal.api.routes import audit, contacts, events, health, messages, qr, schema, send, sessions
 from pombal.api.routes.event_stream import event_stream_router
 from pombal.api.stream_access import OpenStreams
 from pombal.api.websocket import EventSocket
 from pombal.model.errors import PombalError
 
 ROUTERS = (
-    sessions.router, qr.router, messages.router, send.router, events.router, audit.router, health.router, schema.router,
+    sessions.router, qr.router, messages.router, send.router, contacts.router, events.router, audit.router,
+    health.router, schema.router,
 )  # fmt: skip
 CORS_MAX_AGE_S = 600
 

@@ -59,6 +59,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "LinkCode": {"code": "2@wN8k3vQ0…,mR5c…,1", "expires_at": "2026-09-21T14:13:40.000Z"},
     "LatencyStats": STATS,
     "Marked": {"marked": 3},
+    "Erasure": {
+        "erasure": "01M4QK3T9ZC8V6W2J5N7R1XBDE", "number": "5511*******99", "state": "done", "step": None,
+        "wanted_at": "2026-09-21T14:13:20.000Z", "done_at": "2026-09-21T14:13:24.310Z",
+        "removed": {"messages": 112, "media_files": 9, "events": 340, "contacts": 1, "web": 24},
+        "not_reached": [],
+    },
     "AuditPage": {"results": [AUDITED], "next": f"{_NEXT.replace('whatsapp', 'audit')}?limit=1&cursor=311"},
     "EventPage": {
         "next": None, "results": [EVENT], "last_seq": 90412, "log_id": "01M4QHJ7T1S0N6E2C4B8A9ZXYV",

@@ -11,6 +11,7 @@ from pombal.model.params_messages import MessageId
 from pombal.model.session import LinkKind
 
 BASE64_MAX_BYTES = 8_388_608
+ERASE_WAIT_S, ERASE_WAIT_MAX_S = 20.0, 60.0  # below what proxies take for a server that hangs
 OnlySession = Annotated[SessionRef | None, Field(description="Name or id; absent: the caller's only session.")]
 
 
@@ -43,6 +44,15 @@ class MarkReadBody(Params):
     session: OnlySession = None
     message_ids: Annotated[list[MessageId], Field(min_length=1, max_length=1000)] = Field(
         description="`message_id`s, not `id`s.", examples=[["01M4QK3T9ZC8V6W2J5N7R1XBDE"]]
+    )
+
+
+class EraseBody(Params):
+    """POST /contacts/erase/"""
+
+    number: p.Whom
+    wait_s: Annotated[float, Field(ge=0, le=ERASE_WAIT_MAX_S)] = Field(
+        ERASE_WAIT_S, description="Answer after so long, done or not."
     )
 
 

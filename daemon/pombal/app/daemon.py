@@ -65,6 +65,7 @@ class Daemon:
         self._scope = trio.CancelScope()
         self._housekeeping = trio.CancelScope()
         self._retention = trio.CancelScope()
+        self._erasing = trio.CancelScope()
         self.rooms: Rooms
         self.facts: Facts
 
@@ -144,6 +145,7 @@ class Daemon:
         await rooms.registry.reconcile(rooms.stored_sessions, rooms.queue_depths)
         nursery.start_soon(self._keep_house)
         nursery.start_soon(self._keep_retention)
+        nursery.start_soon(self._keep_erasing)
         nursery.start_soon(measure_loop_lag, rooms.metrics.loop_lag)
 
     async def _keep_web(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -157,6 +159,10 @@ class Daemon:
     async def _keep_retention(self) -> None:
         with self._retention:
             await self._keep(self.tree.enter("retention", "retention"), self.rooms.retention.run)
+
+    async def _keep_erasing(self) -> None:
+        with self._erasing:
+            await self._keep(self.tree.enter("erasing", "erasing"), self.rooms.erasing.run)
 
     async def _record(self) -> None:
         await self.rooms.recorder.run()
@@ -252,6 +258,7 @@ class Daemon:
         self._http.drain()
         self._housekeeping.cancel()
         self._retention.cancel()
+        self._erasing.cancel()
         rooms.registry.close_mailboxes()
         rooms.context.draining.set()
         rooms.web.going_away()

@@ -13,6 +13,7 @@ import trio
 
 from pombal import __version__
 from pombal.actors.tree import ActorTree
+from pombal.app.erasing import Erasing
 from pombal.app.housekeeping import Housekeeping
 from pombal.app.media_collector import MediaCollector
 from pombal.app.retention import Retention
@@ -26,14 +27,15 @@ from pombal.config.secret_files import SecretExposed, check_secret
 from pombal.config.settings import WebSettings
 from pombal.hub.hub import Hub
 from pombal.link.base import OpenLink
-from pombal.link.simulator import SimulatedNetwork, validate_settings
-from pombal.link.web import WebLinks, check_session_settings
+from pombal.link.simulator import SimulatedNetwork, SimulatorSide, validate_settings
+from pombal.link.web import WebLinks, WebSide, check_session_settings
 from pombal.media.claims import Claims
 from pombal.media.files import MediaFiles
 from pombal.media.shelf import Shelf
 from pombal.model.changes import PutMedia
 from pombal.model.clock import system_clock
 from pombal.model.errors import Kind, PombalError
+from pombal.model.person_sides import LinkSide
 from pombal.model.removals import Removals
 from pombal.model.session import LinkKind, SessionRow
 from pombal.ops.metrics import Metrics
@@ -71,6 +73,7 @@ class Rooms:
     housekeeping: Housekeeping
     retention: Retention
     removals: Removals
+    erasing: Erasing
     metrics: Metrics
     service: PombalService
     tokens: Tokens
@@ -122,6 +125,8 @@ async def build_rooms(
     web = WebLinks(settings.web, shelf, tree, paths.gateways, paths.web, os.environ)
     context = _context(recorder, reader, network, web, live, collector)
     registry = Registry(context, tree, metrics.session_restarted)
+    sides: list[LinkSide] = [WebSide(paths.web), *([] if network is None else [SimulatorSide(network)])]
+    erasing = Erasing(recorder, reader, writer, collector, sides, hub.forget_shown, system_clock)
     deps = Deps(
         registry=registry,
         recorder=recorder,
@@ -133,6 +138,7 @@ async def build_rooms(
         media=files,
         claims=claims,
         removals=removals,
+        erasures=erasing,
         database=paths.database,
         started_at_ms=system_clock().wall_ms,
         started_mono_ms=system_clock().mono_ms,
@@ -157,6 +163,7 @@ async def build_rooms(
         housekeeping=Housekeeping(recorder, reader, registry, live, system_clock),
         retention=Retention(recorder, registry, live, system_clock, collector, removals),
         removals=removals,
+        erasing=erasing,
         metrics=metrics,
         service=PombalService(deps, _checks(network, settings.web)),
         tokens=tokens,

@@ -37,6 +37,9 @@ COLOURS = {
     "backing_off": "bold yellow",
     "cooling_down": "bold red",
     "stopped": "dim",
+    "wanted": "yellow",
+    "scrubbing": "cyan",
+    "done": "green",
 }
 
 

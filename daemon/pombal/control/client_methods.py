@@ -167,6 +167,15 @@ class TypedMethods:
         """params: role, expires_s, sign_in_link."""
         return await self._ask("token.create", r.TokenCreated, owner=owner, **params)
 
+    # The rights of a contact
+
+    async def contact_erase(self, number: str, *, wait_s: float | None = None) -> r.Erasure:
+        """Answered when it is done, or after wait_s."""
+        return await self._ask("contact.erase", r.Erasure, number=number, wait_s=wait_s)
+
+    async def contact_erasure(self, erasure: str) -> r.Erasure:
+        return await self._ask("contact.erasure", r.Erasure, erasure=erasure)
+
     # The audit log
 
     async def audit_list(self, **filters: Any) -> r.AuditPage:

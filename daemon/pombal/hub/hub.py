@@ -40,6 +40,10 @@ class Hub:
             self.ring.forget()  # what was purged must not be shown out of memory
         self._wake()
 
+    def forget_shown(self) -> None:
+        """What was removed from the store must not be shown out of memory: all of it is read from there again."""
+        self.ring.forget()
+
     def close(self) -> None:
         """Nothing more comes: subscribers are handed what there is, then told the end."""
         self.is_closed = True

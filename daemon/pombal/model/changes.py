@@ -12,6 +12,7 @@ from typing import Any
 from pombal.model.clock import Stamp
 from pombal.model.contact import Contact
 from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
+from pombal.model.person import Person
 from pombal.model.session import LinkKind
 from pombal.model.session_state import SessionState
 
@@ -319,6 +320,87 @@ class ImportMessage(Asked, Change):
 
     session_key: int
     message: MessageRow
+
+
+# The erasure of a person; see decisions/erasure.py
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantErasure(Asked, Change):
+    """→ ErasureRow: this one, or the one that the same person is being erased by already."""
+
+    id: str
+    person: Person
+    masked: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseMessages(Change):
+    """→ RemovedMessages. The files that they spoke of are kept with the erasure until ForgetPerson."""
+
+    erasure: str
+    message_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedactMentions(Change):
+    """→ int, how many of these messages of others are left without the person's number."""
+
+    person: Person
+    message_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseEvents(Change):
+    """→ int. These events stay, and say nothing any more."""
+
+    seqs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseRejected(Change):
+    """→ int, how many rows of `rejected` have gone."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedactAudit(Change):
+    """→ int, how many rows of the audit log are left without the person's number."""
+
+    person: Person
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseContacts(Change):
+    """→ int, how many sessions knew them. session_keys: sessions that hold something of them otherwise."""
+
+    person: Person
+    session_keys: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetPerson(Change):
+    """→ None. Every row is gone: the erasure keeps its numbers, and no longer whom it is about."""
+
+    erasure: str
+    receipt: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeSearch(Change):
+    """→ bool, whether there may be more to do. A step of at most so many pages towards an index without leftovers."""
+
+    pages: int
+    begins: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishErasures(Change):
+    """→ None. The file has been written anew since: nothing is left of them."""
+
+    erasures: tuple[str, ...]
 
 
 # Housekeeping, in slices of at most ``limit`` rows so that none holds up a commit

@@ -34,6 +34,8 @@ class EventType(StrEnum):
 
 
 CODE_EVENTS = frozenset({EventType.SESSION_QR, EventType.SESSION_PAIR_CODE})
+ERASED = {"erased": True}
+"""What an event says whose message was removed, or whose contact was erased."""
 WHOLE_MESSAGE_EVENTS = frozenset({EventType.MESSAGE_QUEUED, EventType.MESSAGE_RECEIVED})
 
 
@@ -102,7 +104,9 @@ def without_code(event: Event) -> Event:
 def _data(row: EventRow, session: SessionRow, message: MessageRow | None, now_ms: int) -> dict[str, Any]:
     changed = row.data or {}
     if row.message is not None:
-        return {"erased": True} if message is None else _message_data(row, session, message, changed)
+        return ERASED if message is None else _message_data(row, session, message, changed)
+    if changed == ERASED:
+        return ERASED
     if row.type in CODE_EVENTS:
         expired = changed.get("expires_at", 0) <= now_ms
         return {"code": None if expired else changed.get("code"), "expires_at": iso(changed.get("expires_at", 0))}

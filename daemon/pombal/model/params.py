@@ -227,6 +227,34 @@ class TokenCreateParams(Params):
     sign_in_link: bool = Field(False, description="Also make a link that signs a browser in, once, within ten minutes.")
 
 
+# The rights of a contact
+
+Whom = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        description="A phone number in any usual spelling, or a person's address (…@lid).",
+        examples=["5511999999999"],
+    ),
+]
+
+
+class ContactEraseParams(Params):
+    """contact.erase"""
+
+    number: Whom
+    wait_s: Annotated[float, Field(ge=0, le=86_400)] | None = Field(
+        None, description="Answer after so long, done or not; default: when it is done."
+    )
+
+
+class ContactErasureParams(Params):
+    """contact.erasure"""
+
+    erasure: Annotated[str, Field(min_length=1, max_length=64, description="As contact.erase answered.")]
+
+
 # The audit log
 
 
@@ -287,10 +315,10 @@ class FaultParams(Params):
 
 
 __all__ = [
-    "ActorsParams", "AuditListParams", "ChatListParams", "ContactCheckParams", "EventListParams", "FaultKind",
-    "FaultParams", "HighLatencyParams", "InjectParams", "LatencyParams", "LatencySeriesParams", "MarkReadParams",
-    "MediaGetParams", "MediaPutParams", "MessageGetParams", "MessageListParams", "MessageRefParams", "NoParams",
-    "PairCodeParams", "Params", "SendParams", "SessionCreateParams", "SessionDeleteParams", "SessionFiguresParams",
-    "SessionListParams", "SessionNameParams", "SessionUpdateParams", "SubscribeParams", "TokenCreateParams",
-    "UnsubscribeParams", "parse_params",
+    "ActorsParams", "AuditListParams", "ChatListParams", "ContactCheckParams", "ContactEraseParams",
+    "ContactErasureParams", "EventListParams", "FaultKind", "FaultParams", "HighLatencyParams", "InjectParams",
+    "LatencyParams", "LatencySeriesParams", "MarkReadParams", "MediaGetParams", "MediaPutParams", "MessageGetParams",
+    "MessageListParams", "MessageRefParams", "NoParams", "PairCodeParams", "Params", "SendParams",
+    "SessionCreateParams", "SessionDeleteParams", "SessionFiguresParams", "SessionListParams", "SessionNameParams",
+    "SessionUpdateParams", "SubscribeParams", "TokenCreateParams", "UnsubscribeParams", "parse_params",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from pombal.model.erasure import ErasureState
 from pombal.model.message import Message
 from pombal.model.params import FaultKind
 from pombal.model.params_base import Base64Data
@@ -386,6 +387,26 @@ class TokenCreated(Result):
     token: str
     expires_at: Instant
     sign_in_link: str | None = None
+
+
+# The rights of a contact
+
+
+class Erasure(Result):
+    """contact.erase and contact.erasure.
+
+    ``number`` is masked; ``state``: wanted, scrubbing or done; ``step``: what is being done, null once it is done.
+    ``removed``: rows and files by kind; ``not_reached``: what this daemon cannot clean, in words.
+    """
+
+    erasure: str
+    number: str
+    state: ErasureState
+    step: str | None
+    wanted_at: Instant
+    done_at: Instant | None
+    removed: dict[str, int]
+    not_reached: list[str]
 
 
 # The audit log

@@ -50,6 +50,10 @@ class WriterThread:
         since = self._busy_since
         return 0.0 if since is None else time.monotonic() - since
 
+    def sign_of_life(self) -> None:
+        """The job at hand takes long and gets on: it does not hang. Called from within it."""
+        self._busy_since = time.monotonic()
+
     async def call(self, work: Callable[[], T]) -> T:
         """The result of work, run in the thread. A cancelled caller leaves the job to finish unheard."""
         job = _Job(work)
@@ -93,6 +97,17 @@ class ThreadedWriter:
 
     async def commit(self, batch: Sequence[Change]) -> CommitReport:
         return await self.thread.call(partial(self.writer.commit, batch))
+
+    async def rewrite(self) -> None:
+        """The database file anew, without a trace of what was removed; commits wait meanwhile.
+
+        Raises StoreUnavailable, having changed nothing.
+        """
+        await self.thread.call(partial(self.writer.rewrite, self.thread.sign_of_life))
+
+    async def empty_log(self) -> bool:
+        """Whether nothing is left in the write-ahead log. Raises StoreUnavailable."""
+        return await self.thread.call(self.writer.empty_log)
 
     async def close(self) -> None:
         """Checkpoint, close the connection, end the thread. Without a checkpoint the next start reads the log."""

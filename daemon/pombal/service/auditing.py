@@ -18,7 +18,12 @@ from pombal.service.deps import Deps
 log = structlog.get_logger()
 
 # Traffic, thousands an hour, and each a record of its own; and what is only looked at: a code, every few seconds.
-UNNOTED = frozenset({"message.send", "message.mark_read", "media.put", "simulator.inject", "session.qr", "audit.list"})
+UNNOTED = frozenset(
+    (
+        "message.send", "message.mark_read", "media.put", "simulator.inject",
+        "session.qr", "audit.list", "contact.erasure",
+    )
+)  # fmt: skip
 WAIT_S = 5.0
 LOOK_UP_S = 1.0
 

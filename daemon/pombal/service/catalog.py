@@ -62,6 +62,9 @@ def _methods() -> Iterator[Method]:
     yield Method("message.resend", p.MessageRefParams, Message, write, "Send a failed or uncertain message again.")
     yield Method("contact.check", p.ContactCheckParams, r.ContactsChecked, read, "Which numbers are on WhatsApp.")
 
+    yield Method("contact.erase", p.ContactEraseParams, r.Erasure, write, "Remove all that there is of a person.")
+    yield Method("contact.erasure", p.ContactErasureParams, r.Erasure, secret, "How far an erasure is.")
+
     yield Method("latency.stats", p.LatencyParams, r.LatencyStats, read, "Latency statistics, from rollups.")
     yield Method("latency.series", p.LatencySeriesParams, r.LatencySeries, read, "Latency over time, and its spread.")
     yield Method("events.subscribe", p.SubscribeParams, r.Subscribed, read, "Be notified of events.")

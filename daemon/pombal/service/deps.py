@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import trio
+
 from pombal.actors.tree import ActorTree
 from pombal.auth.tokens import Tokens
 from pombal.config.reload import LiveSettings, ReloadReport
@@ -13,6 +15,7 @@ from pombal.media.claims import Claims
 from pombal.media.files import MediaFiles
 from pombal.model.caller import Caller, Role
 from pombal.model.clock import Clock
+from pombal.model.erasure import Progress
 from pombal.model.errors import no_session
 from pombal.model.message import MessageType
 from pombal.model.removals import Removals
@@ -34,6 +37,16 @@ class Network(Protocol):
     async def fault(self, session_id: str, kind: str) -> None: ...
 
 
+class Erasures(Protocol):
+    """Whoever carries erasures out, once they are written down."""
+
+    def wanted(self) -> None: ...
+
+    def progress(self, erasure: str) -> Progress: ...
+
+    def next_move(self) -> trio.Event | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Deps:
     """``reload`` reads the configuration file again; ``simulator`` is None where it is switched off.
@@ -51,6 +64,7 @@ class Deps:
     media: MediaFiles
     claims: Claims
     removals: Removals
+    erasures: Erasures
     database: Path
     started_at_ms: int
     started_mono_ms: int

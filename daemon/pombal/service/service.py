@@ -22,6 +22,7 @@ from pombal.service.event_methods import EventMethods
 from pombal.service.figure_methods import FigureMethods
 from pombal.service.latency_methods import LatencyMethods
 from pombal.service.message_methods import MessageMethods
+from pombal.service.rights_methods import RightsMethods
 from pombal.service.sending import Sending
 from pombal.service.session_methods import CheckSettings, SessionMethods
 from pombal.service.simulator_methods import SimulatorMethods
@@ -29,7 +30,7 @@ from pombal.service.token_methods import TokenMethods
 from pombal.service.uploads import MediaMethods
 
 # Not for a user, who sees and touches only their own sessions.
-ABOUT_ALL = ("audit.", "daemon.", "token.")
+ABOUT_ALL = ("audit.", "contact.eras", "contact.export", "daemon.", "token.")
 
 Handler = Callable[[Any, Caller], Awaitable[BaseModel]]
 
@@ -41,6 +42,7 @@ class PombalService:
         daemon, latency, messages = DaemonMethods(deps), LatencyMethods(deps), MessageMethods(deps)
         sessions, self._media = SessionMethods(deps, latency, check_settings), MediaMethods(deps)
         simulator, tokens = SimulatorMethods(deps), TokenMethods(deps)
+        rights = RightsMethods(deps)
         self._events, self._sending, self._auditing = EventMethods(deps), Sending(deps), Auditing(deps)
         self.handlers: dict[str, Handler] = {
             "daemon.status": daemon.status,
@@ -68,6 +70,8 @@ class PombalService:
             "message.cancel": messages.cancel,
             "message.resend": messages.resend,
             "contact.check": messages.check_contacts,
+            "contact.erase": rights.erase,
+            "contact.erasure": rights.erasure,
             "latency.stats": latency.stats,
             "latency.series": latency.series,
             "events.list": self._events.list,

@@ -42,6 +42,8 @@ def open_writer(
         connection.execute(f"PRAGMA busy_timeout = {recorder.busy_timeout_ms}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {store.wal_checkpoint_pages}")
         connection.execute("PRAGMA cache_size = -65536")
+        # Debian's SQLite is built so; any other is told: what is removed is overwritten, not only let go of.
+        connection.execute("PRAGMA secure_delete = ON")
         migrate(connection, progress)
     except sqlite3.Error as error:
         connection.close()

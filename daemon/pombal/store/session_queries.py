@@ -78,3 +78,8 @@ def _conditions(wanted: SessionFilter) -> tuple[str, list[Any]]:
 def keys_of_owner(connection: sqlite3.Connection, owner: str) -> tuple[int, ...]:
     """All of an owner's sessions, deleted ones too: their history is the owner's."""
     return tuple(key for (key,) in connection.execute("SELECT key FROM sessions WHERE owner = ?", [owner]))
+
+
+def ids_by_key(connection: sqlite3.Connection) -> dict[int, str]:
+    """Of all sessions that there ever were."""
+    return dict(connection.execute("SELECT key, id FROM sessions").fetchall())

@@ -1,5 +1,6 @@
 """The hot statements: each takes or gives a whole batch in one step (rows.py says why)."""
 
+import hashlib
 import sqlite3
 from collections.abc import Collection, Mapping
 
@@ -65,6 +66,10 @@ _KNOWN_MEDIA = """
     SELECT json_group_array(json_array(m.sha256, m.size_bytes)) FROM json_each(?) AS wanted
     CROSS JOIN media AS m ON m.sha256 = wanted.value
 """
+_ERASED_SENDS = """
+    SELECT json_group_array(json_array(e.session_key, e.id_hash)) FROM json_each(?) AS wanted
+    CROSS JOIN erased_sends AS e ON e.session_key = wanted.value->>0 AND e.id_hash = wanted.value->>1
+"""
 _CONTACTS_BY_NUMBER = f"""
     SELECT json_group_array({json_row(_CONTACT, "c")}) FROM json_each(?) AS wanted CROSS JOIN contacts AS c
     ON c.session_key = wanted.value->>0 AND c.number = wanted.value->>1
@@ -115,6 +120,22 @@ def known_media(connection: sqlite3.Connection, sha256s: Collection[str]) -> dic
     if not sha256s:
         return {}
     return dict(unpacked(connection, _KNOWN_MEDIA, [packed(sha256s)]))
+
+
+IdHash = tuple[int, str]
+"""A session, and what `id_hash` makes of the message_id of a send."""
+
+
+def id_hash(session_key: int, message_id: str) -> str:
+    """What remains of a send whose contact was erased: enough to know the id again, not to read it."""
+    return hashlib.sha256(f"{session_key}:{message_id}".encode()).hexdigest()[:32]
+
+
+def erased_sends(connection: sqlite3.Connection, hashes: Collection[IdHash]) -> set[IdHash]:
+    """Those of the sends that there have been, and that were erased."""
+    if not hashes:
+        return set()
+    return {(key, hashed) for key, hashed in unpacked(connection, _ERASED_SENDS, [packed(hashes)])}
 
 
 def insert_messages(connection: sqlite3.Connection, rows: Collection[MessageRow]) -> None:

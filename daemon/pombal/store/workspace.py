@@ -16,7 +16,7 @@ from pombal.model.message import Direction, MessageRow
 from pombal.model.session import SessionRow
 from pombal.store import statements
 from pombal.store.rollups import RollupDeltas
-from pombal.store.statements import ContactKey
+from pombal.store.statements import ContactKey, IdHash
 
 LinkKey = tuple[int, str]
 IdKey = tuple[int, str, str]
@@ -50,6 +50,7 @@ class Workspace:
     messages: dict[int, MessageRow] = field(default_factory=dict)
     media: dict[str, int] = field(default_factory=dict)
     contacts: dict[ContactKey, Contact] = field(default_factory=dict)
+    erased_sends: set[IdHash] = field(default_factory=set)
     events: list[Written] = field(default_factory=list)
     completed: list[tuple[SessionRow, MessageRow | None, MessageRow]] = field(default_factory=list)
     rejected: int = 0
@@ -75,6 +76,7 @@ class Workspace:
         media: Iterable[str] = (),
         numbers: Iterable[ContactKey] = (),
         lids: Iterable[ContactKey] = (),
+        sends: Iterable[IdHash] = (),
     ) -> None:
         """Read everything that the changes of this transaction will ask for, in one statement a kind."""
         self.load_sessions({key for key in session_keys if key not in self.sessions})
@@ -84,6 +86,7 @@ class Workspace:
         self._hold_contacts(statements.contacts_by_number(self.connection, set(numbers)))
         self._hold_contacts(statements.contacts_by_lid(self.connection, set(lids)))
         self.media |= statements.known_media(self.connection, set(media))
+        self.erased_sends |= statements.erased_sends(self.connection, set(sends))
         self.load_sessions({row.session_key for row in self.messages.values()} - self.sessions.keys())
 
     def load_sessions(self, keys: set[int]) -> None:

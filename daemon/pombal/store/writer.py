@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from pombal.model.session import SessionRow
 from pombal.model.text import storable
 from pombal.store.decisions.dispatch import decide, load_for
 from pombal.store.workspace import Counters, Workspace, Written
+
+STEPS_BETWEEN_SIGNS_OF_LIFE = 100_000
 
 
 class StoreUnavailable(Exception):
@@ -68,6 +70,35 @@ class Writer:
     def checkpoint(self) -> None:
         """Move the write-ahead log back into the database file, as far as readers allow."""
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    def rewrite(self, progressed: Callable[[], None]) -> None:
+        """Write the whole file anew, so that nothing of what was ever removed is left in it; takes room for another.
+
+        SQLite overwrites what it deletes (`secure_delete`), but copies of rows that it moved within a page stay there.
+        progressed: called now and then meanwhile. Raises StoreUnavailable, having changed nothing.
+        """
+        self._connection.set_progress_handler(progressed, STEPS_BETWEEN_SIGNS_OF_LIFE)
+        try:
+            self._connection.execute("VACUUM")
+        except sqlite3.Error as error:
+            raise StoreUnavailable(describe(error)) from error
+        finally:
+            self._connection.set_progress_handler(None, 0)
+
+    def empty_log(self) -> bool:
+        """Move all of the write-ahead log into the database file and leave none of it; False while somebody reads.
+
+        Without waiting for those who read: they end by themselves, and the writer has other things to do.
+        """
+        (timeout_ms,) = self._connection.execute("PRAGMA busy_timeout").fetchone()
+        self._connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(describe(error)) from error
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {timeout_ms}")
+        return not is_busy
 
     def close(self) -> None:
         self._connection.close()

@@ -1,6 +1,6 @@
 """One account of the simulated network: who it is, and what waits for it until it is acknowledged."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import trio
@@ -135,6 +135,15 @@ class Account:
         self._handed -= count
         self.made_room()
         return done
+
+    def drop(self, is_dropped: Callable[[LinkEvent], bool]) -> int:
+        """Forget what is kept of these events, handed over or not; how many there were."""
+        handed = [is_dropped(parcel.event) for parcel in self.mail[: self._handed]]
+        before = len(self.mail)
+        self.mail = [parcel for parcel in self.mail if not is_dropped(parcel.event)]
+        self._handed -= sum(handed)
+        self.made_room()
+        return before - len(self.mail)
 
     async def room(self) -> None:
         """Wait until less than KEPT_MAX is kept: who does not acknowledge stops the stream, not the memory."""

@@ -10,7 +10,9 @@ import structlog
 import trio
 
 from pombal.link.base import IncomingMessage
-from pombal.link.simulator.ledger import Batch, Saved, commit, load, open_ledger
+from pombal.link.simulator.ledger import Batch, Saved, commit, erase, load, open_ledger
+from pombal.model.errors import Kind, PombalError
+from pombal.model.person import Person
 from pombal.model.text import storable
 
 log = structlog.get_logger()
@@ -69,6 +71,18 @@ class Durable:
     def forget(self, session_id: str) -> None:
         self._batch.forgotten.append(session_id)
         self._more()
+
+    async def erase(self, person: Person) -> int:
+        """Once everything before is written: how many rows of a person were removed, from every byte of the file.
+
+        Raises PombalError (unavailable).
+        """
+        await self._more().wait()
+        try:
+            return await trio.to_thread.run_sync(erase, self._connection, person, limiter=self._limiter)
+        except sqlite3.OperationalError as error:
+            reason = f"the simulator's database cannot be cleaned now: {error}"
+            raise PombalError(Kind.UNAVAILABLE, reason) from error
 
     def _more(self) -> trio.Event:
         self._arrived.set()

@@ -30,6 +30,7 @@ import trio
 from pombal.link.base import IncomingMessage
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import Direction, MessageType, Origin
+from pombal.model.person import Person
 
 BUSY_TIMEOUT_S = 1.0
 REMEMBERED_SENDS_MAX = 200_000
@@ -82,6 +83,10 @@ _SETTLE = """
 UPDATE received_sends SET settled = 1 FROM json_each(?) AS said
 WHERE received_sends.session_id = said.value->>0 AND received_sends.link_id = said.value->>1
 """
+_ERASE = (
+    "DELETE FROM inbound WHERE names(chat_id) OR names(message)",
+    "DELETE FROM received_sends WHERE names(chat_id) OR names(text)",
+)
 _FORGET = "DELETE FROM {} WHERE session_id IN (SELECT value FROM json_each(?))"
 
 
@@ -159,6 +164,22 @@ def commit(connection: sqlite3.Connection, batch: Batch) -> None:
         if connection.in_transaction:  # SQLite has rolled back by itself after some errors
             connection.execute("ROLLBACK")
         raise
+
+
+def erase(connection: sqlite3.Connection, person: Person) -> int:
+    """How many rows of a person were removed; nothing of them is left in the file or its log then.
+
+    Raises sqlite3.OperationalError: then it is to be done again.
+    """
+    connection.create_function("names", 1, lambda text: text is not None and person.is_in(text))
+    removed = 0
+    for statement in _ERASE:
+        removed += connection.execute(statement).rowcount
+    connection.execute("VACUUM")
+    (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if is_busy:
+        raise sqlite3.OperationalError("somebody reads the simulator's database")
+    return removed
 
 
 def load(connection: sqlite3.Connection) -> Saved:

@@ -1,11 +1,21 @@
 """The simulated network itself: every account, and all that can be done to them from outside."""
 
+from functools import partial
 from pathlib import Path
 
 import trio
 
 from pombal.config.settings import SimulatorSettings
-from pombal.link.base import Ended, EndKind, LinkContext, LinkLost, Outgoing, PairCode
+from pombal.link.base import (
+    Ended,
+    EndKind,
+    IncomingMessage,
+    LinkContext,
+    LinkEvent,
+    LinkLost,
+    Outgoing,
+    PairCode,
+)
 from pombal.link.simulator.account import Account, Parcel
 from pombal.link.simulator.durable import Durable
 from pombal.link.simulator.engine import Engine
@@ -19,6 +29,7 @@ from pombal.link.simulator.profiles import Profiles
 from pombal.model.clock import Clock
 from pombal.model.errors import Kind, PombalError, not_found
 from pombal.model.message import MessageType
+from pombal.model.person import Person
 
 
 class SimulatedNetwork:
@@ -83,6 +94,11 @@ class SimulatedNetwork:
             account.link.lose("the session was deleted")
         if self._durable is not None:
             self._durable.forget(session_id)
+
+    async def forget_person(self, person: Person) -> int:
+        """What is kept of a person: on its way to any account, and on disk. Raises PombalError (unavailable)."""
+        removed = sum(account.drop(partial(_is_of, person)) for account in self._accounts.values())
+        return removed if self._durable is None else await self._durable.erase(person)
 
     # For whoever plays the phone, the people or fate
 
@@ -206,3 +222,13 @@ class SimulatedNetwork:
             self._accounts[each.session_id] = account
             for link_id in each.unsettled:
                 self._outbound.receipts_again(account, link_id)
+
+
+def _is_of(person: Person, event: LinkEvent) -> bool:
+    if not isinstance(event, IncomingMessage):
+        return False
+    return (
+        not person.addresses.isdisjoint((event.chat_id, event.participant))
+        or event.contact_number in person.numbers
+        or event.contact_lid in person.lids
+    )

@@ -2,5 +2,6 @@
 
 from pombal.link.web.links import WebLinks
 from pombal.link.web.settings import check_session_settings
+from pombal.link.web.side import WebSide
 
-__all__ = ["WebLinks", "check_session_settings"]
+__all__ = ["WebLinks", "WebSide", "check_session_settings"]

@@ -7,7 +7,8 @@ from pombal.model import changes
 from pombal.model.changes import Change
 from pombal.model.message import Direction
 from pombal.model.phone import LID_SERVER, number_of, server_of
-from pombal.store.decisions import audit, housekeeping, imports, inbound, outbound, people, retention, sessions
+from pombal.store.decisions import audit, erasure, housekeeping, imports, inbound, outbound, people, retention, sessions
+from pombal.store.statements import id_hash
 from pombal.store.workspace import Workspace
 
 DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
@@ -40,6 +41,16 @@ DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
     changes.ForgetMedia: retention.forget_media,
     changes.NoteCall: audit.note,
     changes.PruneAudit: audit.prune,
+    changes.WantErasure: erasure.want,
+    changes.EraseMessages: erasure.messages,
+    changes.RedactMentions: erasure.redact,
+    changes.EraseEvents: erasure.events,
+    changes.EraseRejected: erasure.rejected,
+    changes.RedactAudit: erasure.audit,
+    changes.EraseContacts: erasure.contacts,
+    changes.ForgetPerson: erasure.forget_person,
+    changes.MergeSearch: erasure.merge_search,
+    changes.FinishErasures: erasure.finish,
     changes.ImportSession: imports.session,
     changes.ImportMessage: imports.message,
 }
@@ -59,6 +70,7 @@ def load_for(batch: Iterable[Change], space: Workspace) -> None:
     media: set[str] = set()
     numbers: set[tuple[int, str]] = set()
     lids: set[tuple[int, str]] = set()
+    sends: set[tuple[int, str]] = set()
     for change in batch:
         session_key = getattr(change, "session_key", None)
         if session_key is not None:
@@ -68,6 +80,7 @@ def load_for(batch: Iterable[Change], space: Workspace) -> None:
                 message_rows.update(change.message_ids)
             case changes.QueueMessage():
                 id_keys.update(_named_by(change))
+                sends.add((change.session_key, id_hash(change.session_key, change.message_id)))
                 _people(change.session_key, numbers, lids, change.contact_number, change.chat_id)
                 if change.content and "media" in change.content:
                     media.add(change.content["media"]["sha256"])
@@ -95,7 +108,7 @@ def load_for(batch: Iterable[Change], space: Workspace) -> None:
             case changes.EditMessage() | changes.RevokeMessage():
                 link_keys.add((change.session_key, change.link_id))
                 _people(change.session_key, numbers, lids, number_of(change.chat_id), change.chat_id)
-    space.load(session_keys, message_rows, link_keys, id_keys, media, numbers, lids)
+    space.load(session_keys, message_rows, link_keys, id_keys, media, numbers, lids, sends)
 
 
 def _people(

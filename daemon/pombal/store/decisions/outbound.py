@@ -10,6 +10,7 @@ from pombal.model.events import EventType
 from pombal.model.message import Direction, MessageRow, MessageStatus, Origin
 from pombal.model.message_status import Step, advance, dispatched, is_out
 from pombal.store.decisions import people
+from pombal.store.statements import id_hash
 from pombal.store.workspace import Workspace
 
 RESENDABLE = (MessageStatus.FAILED, MessageStatus.UNCERTAIN)
@@ -24,6 +25,10 @@ def queue(change: changes.QueueMessage, space: Workspace) -> changes.Queued:
                 Kind.CONFLICT, f"message_id {change.message_id!r} was used for another message; choose a new one"
             )
         return changes.Queued(known, created=False)
+    if (change.session_key, id_hash(change.session_key, change.message_id)) in space.erased_sends:
+        raise PombalError(
+            Kind.CONFLICT, f"message_id {change.message_id!r} was used for a message that was erased; choose a new one"
+        )
     content = _resolved_content(change, space)
     session = space.session(change.session_key)
     if session.deleted_at is not None:

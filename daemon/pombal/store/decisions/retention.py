@@ -19,15 +19,15 @@ def prune_messages(change: changes.PruneMessages, space: Workspace) -> changes.R
     )
     ids: list[int] = unpacked(space.connection, sql, [change.before_ms, change.limit])  # type: ignore[assignment]
     if ids:
-        _count_as_earlier(ids, space)
+        count_as_earlier(ids, space)
         note_pruned(space.connection, change.before_ms, max(ids))
-    return _removed(ids, space)
+    return remove(ids, space)
 
 
 def purge_messages(change: changes.PurgeMessages, space: Workspace) -> changes.RemovedMessages:
     space.flush()
     sql = "SELECT json_group_array(id) FROM (SELECT id FROM messages WHERE session_key = ? LIMIT ?)"
-    return _removed(unpacked(space.connection, sql, [change.session_key, change.limit]), space)
+    return remove(unpacked(space.connection, sql, [change.session_key, change.limit]), space)
 
 
 def put_media(change: changes.PutMedia, space: Workspace) -> None:
@@ -55,7 +55,8 @@ def forget_media(change: changes.ForgetMedia, space: Workspace) -> list[str]:
     return gone
 
 
-def _count_as_earlier(ids: Sequence[Any], space: Workspace) -> None:
+def count_as_earlier(ids: Sequence[Any], space: Workspace) -> None:
+    """What goes joins what a session has in numbers only."""
     sql = """
         SELECT json_group_array(json_array(session_key, sent, received, failed)) FROM (
             SELECT session_key, sum(direction = 'outbound' AND status IN ('sent', 'delivered', 'read')) AS sent,
@@ -73,7 +74,8 @@ def _count_as_earlier(ids: Sequence[Any], space: Workspace) -> None:
         space.touch(session)
 
 
-def _removed(ids: Sequence[Any], space: Workspace) -> changes.RemovedMessages:
+def remove(ids: Sequence[Any], space: Workspace) -> changes.RemovedMessages:
+    """Delete these messages; what of them was not flushed yet is flushed before."""
     wanted = packed(ids)
     sql = f"""
         SELECT json_group_array(DISTINCT sha256) FROM (
