@@ -36,7 +36,12 @@ def problems_of(error: ValidationError, data: dict[str, Any]) -> list[str]:
     """One line for each fault of data, sorted by key: 'outbox.window: must be at least 1, not 0'."""
     faults = error.errors(include_url=False)
     lines = [_problem(fault, key) for fault in faults if (key := _key(fault["loc"], data)) is not None]
-    return sorted(dict.fromkeys(lines))
+    return sorted(dict.fromkeys(map(_printable, lines)))
+
+
+def _printable(line: str) -> str:
+    """Keys and values stand in it as the file has them: what would break the line, or steer a terminal, is escaped."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
 
 
 def _key(loc: tuple[int | str, ...], data: dict[str, Any]) -> tuple[str, ...] | None:
