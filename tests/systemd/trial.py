@@ -39,7 +39,7 @@ from tests.systemd.guest import (
     until,
 )  # fmt: skip
 
-STATE, RUNTIME = Path("/var/lib/pombal"), Path("/run/pombal")
+STATE, RUNTIME, BACKUPS = Path("/var/lib/pombal"), Path("/run/pombal"), Path("/var/backups/pombal")
 ME = "5511999990001"
 SIMULATOR = '[sessions]\ndefault_link = "simulator"\n[simulator]\nenabled = true\nauto_scan_ms = 0\nconnect_ms = 1\n'
 SECRET = "a secret of the platform's, long enough for HS256"
@@ -270,6 +270,29 @@ def _volta() -> Any:
     return found[0] if found else None
 
 
+# Backups
+
+
+@fact
+def the_timer_waits_for_the_night() -> None:
+    """Installed and enabled with the rest: `systemctl enable --now` of the docs."""
+    shown = run("systemctl", "show", "pombal-backup.timer", "--property=ActiveState,SubState,UnitFileState")
+    assert set(shown.split()) == {"ActiveState=active", "SubState=waiting", "UnitFileState=enabled"}
+
+
+@fact
+def a_backup_is_made_beside_the_daemon_and_is_whole() -> None:
+    before = pid()
+    run("systemctl", "start", "pombal-backup.service")  # oneshot: it has ended by then
+    (made,) = BACKUPS.glob("pombal-*")
+    assert pid() == before
+    assert (made.stat().st_mode & 0o7777, made.owner()) == (0o700, "pombal")
+    said = json.loads((made / "backup.json").read_text())
+    assert said["messages"] > 0
+    assert said["missing_files"] == 0
+    run("runuser", "-u", "pombal", "--", "pombal", "db", "check", "--deep", "--state-dir", str(made), cwd=Path("/"))
+
+
 # What is left behind
 
 
@@ -283,7 +306,8 @@ def nothing_in_the_state_is_open_to_others() -> None:
 @fact
 def nothing_was_written_elsewhere() -> None:
     """The user pombal owns files in its own places only."""
-    found = run("find", "/", "-xdev", "-user", "pombal", "-not", "-path", f"{STATE}*", "-not", "-path", "/proc/*")
+    own = [word for place in (STATE, BACKUPS, Path("/proc/")) for word in ("-not", "-path", f"{place}*")]
+    found = run("find", "/", "-xdev", "-user", "pombal", *own)
     assert found == ""
 
 
