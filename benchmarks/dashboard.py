@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""How soon the dashboard's pages are painted, and whether typing in a filter ever stalls, beside a long past.
+"""How soon the dashboard's pages are painted, whether typing in a filter ever stalls, and how soon a message is seen.
 
 A thousand sessions and a hundred thousand messages, the daemon as a process, and Debian's Chromium before it. A page's
 figure is its first contentful paint, as the browser itself says it (from the click on), the median of several visits.
+A message's is from when the simulator is asked for it until it stands in a thread that is open.
 
     python -m benchmarks.dashboard --sessions 1000 --messages 100000
 """
@@ -12,9 +13,11 @@ import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import trio
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.http import daemon
@@ -23,6 +26,7 @@ from pombal.auth.keys import load_keys
 from pombal.auth.tokens import Tokens
 from pombal.bench.past import fill
 from pombal.config.settings import AuthSettings
+from pombal.control.client import connect
 from pombal.model.caller import Role
 
 CHROMIUM = "/usr/bin/chromium"
@@ -30,6 +34,7 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 PAINT_MS = 1000
 LONG_TASK_MS = 200
 TYPED = "palavra19 bom dia"
+INJECTED, SEEN_MS = 30, 1000
 PAGES = {
     "sessions": "/sessions",
     "sessions, searched": "/sessions?search=bench-77",
@@ -50,6 +55,15 @@ WATCH = """() => {
   window.longTasks = [];
   new PerformanceObserver(list => window.longTasks.push(...list.getEntries().map(entry => entry.duration)))
     .observe({ type: "longtask" });
+}"""
+
+WATCH_BUBBLES = """() => {
+  window.seenAt = {};
+  new MutationObserver(() => {
+    for (const text of document.querySelectorAll(".bubble .text")) {
+      window.seenAt[text.textContent] ??= performance.timeOrigin + performance.now();
+    }
+  }).observe(document.body, { subtree: true, childList: true });
 }"""
 
 
@@ -94,6 +108,32 @@ def type_into_filter(page: Page, url: str) -> bool:
     return bool(longest < LONG_TASK_MS)
 
 
+def messages_until_seen(page: Page, url: str, socket: Path, chat: str) -> bool:
+    """From asking the simulator until the bubble is in the page: socket, recorder, event log, WebSocket and fetch."""
+    session, number = chat.split("/")[2], chat.split("/")[4].partition("%40")[0].partition("@")[0]
+    page.goto(url + chat)
+    page.wait_for_selector('html[data-live="on"]', state="attached")
+    page.evaluate(WATCH_BUBBLES)
+    took = []
+    with ThreadPoolExecutor(1) as threads:  # Playwright has an event loop of its own in this one
+        for place in range(INJECTED):
+            text = f"chegada-{place}"
+            begun_ms = time.time() * 1000
+            threads.submit(trio.run, inject, socket, session, number, text).result()
+            page.wait_for_function("text => window.seenAt[text] !== undefined", arg=text)
+            took.append(page.evaluate("text => window.seenAt[text]", text) - begun_ms)
+    median, worst = statistics.median(took), max(took)
+    print(
+        f"{len(took)} messages injected: each is seen in its thread after {median:.0f} ms (median), {worst:.0f} at most"
+    )
+    return bool(worst < SEEN_MS)
+
+
+async def inject(socket: Path, session: str, number: str, text: str) -> None:
+    async with connect(socket) as client:
+        await client.call("simulator.inject", {"name": session, "from": number, "text": text})
+
+
 def run(options: argparse.Namespace, state: Path) -> bool:
     if not (state / "pombal.db").exists():
         fill(state / "pombal.db", options.messages, options.sessions, options.days)
@@ -104,6 +144,8 @@ def run(options: argparse.Namespace, state: Path) -> bool:
         context.add_cookies([{"name": COOKIE, "value": tokens.create("bench", Role.ADMIN, 86_400)[0], "url": url}])
         page = context.new_page()
         holds = measure(page, url, options.rounds) & type_into_filter(page, url)
+        chat = first_link(page, f"{url}/sessions/bench-3/chats", ".chat-lines a")
+        holds &= messages_until_seen(page, url, state / "control.sock", chat)
         browser.close()
     return holds
 

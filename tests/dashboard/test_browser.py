@@ -5,20 +5,23 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
+from tests.dashboard.heap import HeapWatch
 from tests.dashboard.live import WAIT_MS, LiveDaemon, Visitor, chromium, is_same, overflows, until
 
 pytestmark = pytest.mark.system("chromium")
 
 CHAT = "/sessions/loja/chats/5511922220000@s.whatsapp.net"
 RANKS = ["queued", "sent", "delivered", "read"]
-MEMORY_S = float(os.environ.get("POMBAL_MEMORY_S", "6"))
+MEMORY_S = float(os.environ.get("POMBAL_MEMORY_S", "120"))
+SAMPLES_MIN, SAMPLE_EVERY_MS = 8, 4000.0
+BUBBLES_MAX = 450
 MEDIA_MAX_BYTES = 2_000_000
-GROWTH_MAX_BYTES = 12_000_000
+# 3,000 events a minute: a script or a node that is kept for each of them shows.
+GROWTH_MAX_BYTES_A_MINUTE = 1_000_000
 HOSTILE = (
     "<script>document.title = 'taken'</script>",
     "<img src=x onerror=\"alert('taken')\">",
@@ -64,6 +67,25 @@ def token(daemon: LiveDaemon) -> str:
     return daemon.token()
 
 
+@pytest.fixture(scope="module")
+def busy_page(browser: Browser, daemon: LiveDaemon, token: str) -> Iterator[HeapWatch]:
+    """A thread into which fifty messages a second arrive, open from the first test to the last."""
+    daemon.ready("muito", inbound_rate=50, contacts=1)
+    # a context of its own has a process of its own: what other pages hold is not counted
+    with browser.new_context(locale="en-US") as context:
+        page = Visitor(context, daemon, token).page("/sessions/muito/chats")
+        page.locator(".chat-lines a").first.click()
+        page.wait_for_selector('html[data-live="on"]', state="attached")
+        page.evaluate("window.sameAsBefore = true")
+        yield HeapWatch(page)
+
+
+@pytest.fixture(autouse=True)
+def _sampled(busy_page: HeapWatch) -> Iterator[None]:
+    yield
+    busy_page.sample()
+
+
 @pytest.fixture
 def visitor(browser: Browser, daemon: LiveDaemon, token: str) -> Iterator[Visitor]:
     """Whatever a test does: no script fails, no dialog opens, and nobody but the daemon is asked for anything."""
@@ -87,6 +109,8 @@ def test_from_the_door_to_a_session_that_is_ready_without_a_reload(
         page.get_by_role("button", name="Create and link").click()
         expect(page.locator("svg.qr")).to_be_visible()
         expect(page.locator("[data-countdown]")).to_have_text(re.compile(r"^\d+ s$"))
+        # the page may be older than the code: what belongs to a code comes with it
+        expect(page.get_by_label("The phone's number")).to_be_visible()
         page.wait_for_selector('html[data-live="on"]', state="attached")
         page.evaluate("window.sameAsBefore = true")
         daemon.call("simulator.scan", name="nova")
@@ -133,14 +157,14 @@ def test_a_message_is_sent_with_its_ticks_and_an_answer_arrives(visitor: Visitor
 
 
 def test_it_is_found_while_it_is_typed(visitor: Visitor, daemon: LiveDaemon) -> None:
-    daemon.inject("loja", "onde está o açaí?")
+    daemon.inject("loja", "onde fica Quiçamã?")
     page = visitor.live("/messages")
-    page.get_by_label("Search").press_sequentially("acai")
+    page.get_by_label("Search").press_sequentially("quicama")
     expect(page.locator("tbody tr")).to_have_count(1)
-    expect(page.locator("tbody tr")).to_contain_text("onde está o açaí?")
-    assert "search=acai" in page.url
+    expect(page.locator("tbody tr")).to_contain_text("onde fica Quiçamã?")
+    assert "search=quicama" in page.url
     assert is_same(page)
-    daemon.inject("loja", "mais açaí, por favor")
+    daemon.inject("loja", "Quiçamã, por favor")
     expect(page.locator("tbody tr")).to_have_count(2)
     page.get_by_label("Session").fill("nobody")
     expect(page.get_by_role("alert")).to_contain_text("There is no session of that name")
@@ -162,6 +186,11 @@ def test_a_daemon_that_is_restarted_under_an_open_page(visitor: Visitor, daemon:
     page = visitor.live(CHAT)
     daemon.stop()
     expect(page.get_by_text("No connection to the daemon")).to_be_visible()
+    text = page.get_by_role("textbox", name="Message", exact=True)
+    text.fill("sem daemon")
+    text.press("Enter")
+    expect(page.locator(".toast")).to_contain_text("what you wrote is kept")
+    expect(text).to_have_value("sem daemon")
     daemon.start()
     daemon.until_status("loja", "ready")
     for number in range(3):
@@ -244,27 +273,13 @@ def test_without_scripts_every_page_reads_and_forms_post(browser: Browser, daemo
         expect(page.locator("svg.qr")).to_be_visible()
 
 
-def test_memory_stays_flat_while_much_arrives(visitor: Visitor, daemon: LiveDaemon) -> None:
-    """Fifty events a second for MEMORY_S: what is kept in the page has a bound, and what is not is let go."""
-    daemon.ready("muito", inbound_rate=50, contacts=1)
-    page = visitor.live("/sessions/muito/chats")
-    page.locator(".chat-lines a").first.click()
-    page.wait_for_selector('html[data-live="on"]', state="attached")
-    until(lambda: page.locator(".bubble").count() > 60)
-    page.wait_for_timeout(MEMORY_S * 500)
-    before = heap_bytes(page)
-    page.wait_for_timeout(MEMORY_S * 500)
-    grown = heap_bytes(page) - before
-    print(f"{before} bytes, and {grown} more after {MEMORY_S / 2:g} s")
-    assert grown < GROWTH_MAX_BYTES
-    assert page.evaluate("document.querySelectorAll('.bubble').length") <= 450
-    daemon.call("session.stop", name="muito")
-
-
-def heap_bytes(page: Page) -> int:
-    """What scripts and nodes take once all that nobody holds has been collected."""
-    session = page.context.new_cdp_session(page)
-    session.send("HeapProfiler.collectGarbage")
-    usage: dict[str, Any] = session.send("Runtime.getHeapUsage")
-    session.detach()
-    return int(usage["usedSize"])
+def test_memory_stays_flat_while_much_arrives(busy_page: HeapWatch) -> None:
+    """Fifty events a second for MEMORY_S, most of them beside the other tests: what is let go is really let go."""
+    while busy_page.age_s < MEMORY_S or len(busy_page.samples) < SAMPLES_MIN:
+        busy_page.page.wait_for_timeout(SAMPLE_EVERY_MS)
+        busy_page.sample()
+    growth = busy_page.bytes_a_minute()
+    print(f"{growth / 1000:.0f} kB a minute over {busy_page.age_s:.0f} s: {busy_page.samples}")
+    assert growth < GROWTH_MAX_BYTES_A_MINUTE
+    assert 60 < busy_page.page.locator(".bubble").count() <= BUBBLES_MAX
+    assert is_same(busy_page.page)

@@ -1,7 +1,7 @@
 // Forms that stay: sent without leaving the page, which then takes over what the answer shows.
 import { parse } from "./merge.js";
 import { PAGE, partNamed, parts } from "./parts.js";
-import { toast } from "./toast.js";
+import { clearToasts, toast } from "./toast.js";
 
 async function submit(form, submitter) {
   const data = new FormData(form, submitter);
@@ -11,14 +11,16 @@ async function submit(form, submitter) {
   try {
     response = await fetch(form.action, { method: "POST", body, headers: PAGE });
   } catch {
-    toast(document.body.dataset.wordsFailed);
+    toast(document.body.dataset.wordsUnreachable);
     return false;
   }
+  clearToasts();
   if (response.status === 401) { location.reload(); return false; }
   const answer = parse(await response.text());
   const trouble = answer.querySelector("[role=alert]");
   const said = answer.querySelector("[data-toasts] .toast");
-  if (trouble) toast(trouble.textContent.trim());
+  // in its place, where the page has one for it
+  if (trouble) trouble.closest("[data-part]") || toast(trouble.textContent.replace(/\s+/g, " ").trim());
   else if (!response.ok) toast(document.body.dataset.wordsFailed);
   else if (said) toast(said.textContent);
   takeOver(form, answer, response.ok && !trouble);

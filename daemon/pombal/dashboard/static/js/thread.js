@@ -1,5 +1,6 @@
 // What a thread can do beside growing: jump to the message that another one answers, and say so where a file is not here.
 const LOOKED_AT_MS = 1600;
+const AT_END_PX = 80;
 
 document.addEventListener("click", (event) => {
   const quote = event.target.closest?.("[data-jump]");
@@ -25,3 +26,11 @@ document.addEventListener("error", (event) => {
 for (const picture of document.querySelectorAll("img[data-missing]")) {
   if (picture.complete && !picture.naturalWidth) missing(picture);
 }
+
+// A picture has no height until it is there: whoever was at the end of the thread stays at its end.
+document.addEventListener("load", (event) => {
+  const thread = event.target.matches?.("img[data-missing]") && event.target.closest('[data-grow="down"]');
+  if (!thread) return;
+  const below = thread.scrollHeight - thread.scrollTop - thread.clientHeight;
+  if (below < event.target.offsetHeight + AT_END_PX) thread.scrollTop = thread.scrollHeight;
+}, true);

@@ -13,4 +13,8 @@ export function toast(text) {
   setTimeout(() => shown.remove(), SHOWN_MS);
 }
 
+export function clearToasts() {
+  document.querySelector("[data-toasts]").replaceChildren();
+}
+
 for (const flash of document.querySelectorAll("[data-toasts] .toast")) setTimeout(() => flash.remove(), SHOWN_MS);
