@@ -12,20 +12,21 @@ from hypothesis import strategies as st
 from pombal.model import changes
 from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
 from pombal.model.text import fold
-from pombal.store import message_queries, message_ways, search_terms
+from pombal.store import message_queries, message_ways
+from pombal.store import search_terms as search_terms_module
 from pombal.store.media_queries import is_announced
 from pombal.store.message_queries import (
     count_messages,
+    edge_statement,
     list_messages,
     message_by_id,
     message_by_row,
     page_statement,
     queue_depths,
     queued_messages,
-    search_statement,
 )
-from pombal.store.message_ways import BY_TIME, MessageFilter, shortest_index, within_bounds
-from pombal.store.search_terms import match_expression
+from pombal.store.message_ways import MessageFilter, Way, conditions, ways, within_bounds
+from pombal.store.search_terms import match_expression, matching, search_terms
 from tests.store.building import START_MS, Store, queue, reach, receive
 
 SINGLE: dict[str, Any] = {
@@ -136,24 +137,29 @@ combinations = st.fixed_dictionaries(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(combinations, st.booleans(), st.integers(1, 20), st.sampled_from([0, 3, 20_000]))
-def test_filters_together(filled: Store, fields: dict[str, Any], ascending: bool, limit: int, short: int) -> None:
-    """By whichever way."""
+@given(combinations, st.booleans(), st.integers(1, 20), st.sampled_from([1, 5, 1000]), st.booleans())
+def test_filters_together(
+    filled: Store, fields: dict[str, Any], ascending: bool, limit: int, steps: int, gathered: bool
+) -> None:
+    """By whichever way, in however many looks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(message_ways, "SHORT", short)
+        patch.setattr(message_queries, "FIRST_LOOK", steps)
+        patch.setattr(message_queries, "LEAST_STEPS", 1)
+        if gathered:
+            patch.setattr(search_terms_module, "WORDS_NAMED", 0)
         wanted = MessageFilter(**fields, ascending=ascending, limit=limit)
         assert listed(filled, wanted) == expected(filled, wanted)
 
 
 def test_more_sessions_than_are_merged(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(message_queries, "MERGED_SESSIONS", 1)
+    monkeypatch.setattr(message_ways, "MERGED_SESSIONS", 1)
     wanted = MessageFilter(session_keys=(1, 3), limit=500)
     assert listed(filled, wanted) == expected(filled, wanted)
 
 
 def test_as_many_sessions_as_are_merged(filled: Store) -> None:
     """SQLite has limits on terms and on parameters of one statement."""
-    keys = tuple(range(1, message_queries.MERGED_SESSIONS + 1))
+    keys = tuple(range(1, message_ways.MERGED_SESSIONS + 1))
     fields = {name: SINGLE[name] for name in SINGLE if name not in ("session_keys", "search")}
     assert listed(filled, MessageFilter(**fields, session_keys=keys)) == []
     assert len(listed(filled, MessageFilter(session_keys=keys, limit=500))) == 120
@@ -214,7 +220,7 @@ class TestSearch:
     @given(st.text("abcABçéãÜñßªıø 019-\u0301", min_size=1, max_size=30), st.integers(0, 3))
     def test_words_written_out_find_what_prefixes_find(self, filled: Store, text: str, named: int) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(search_terms, "WORDS_NAMED", named)
+            patch.setattr(search_terms_module, "WORDS_NAMED", named)
             connection = filled.connection
             connection.execute("SAVEPOINT tried")
             connection.execute("UPDATE messages SET text_content = ? WHERE id % 3 = 0", [text])
@@ -227,6 +233,10 @@ class TestSearch:
                     for each in (plain, written_out)
                 ]
                 assert found[0] == found[1]
+                # Nor do texts that are matched one by one say anything else than the index does.
+                ids = [row_id for (row_id,) in connection.execute("SELECT id FROM messages ORDER BY id").fetchall()]
+                matched = matching(connection, ids, search_terms(search, connection), len(ids))
+                assert matched == [row_id for (row_id,) in found[0]]
             connection.execute("ROLLBACK TO tried")
             connection.execute("RELEASE tried")
 
@@ -272,57 +282,71 @@ class TestPlans:
     def plan(self, store: Store, sql: str, parameters: list[Any]) -> list[str]:
         return [row[3] for row in store.connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
 
-    @pytest.mark.parametrize(("name", "value"), [each for each in each_filter if each[0] != "search"])
-    def test_each_filter_goes_by_an_index_or_in_the_order_of_ids(self, filled: Store, name: str, value: Any) -> None:
-        wanted = MessageFilter(**{name: value})
-        plan = self.plan(filled, *page_statement(wanted, None))
-        assert not [step for step in plan if "TEMP B-TREE" in step]
-        # Nearly all messages are of these kinds: the newest of them are among the newest of all.
-        if (name, value) in (("message_type", "text"), ("origin", "api"), ("threshold_ms", 0), ("threshold_ms", 500)):
-            assert plan == ["SCAN m"]
-        elif name not in ("since_ms", "until_ms") and value != ():
-            assert any("INDEX" in step or "PRIMARY KEY" in step for step in plan), plan
-            assert "SCAN m" not in plan
-        index = shortest_index(filled.connection, wanted)
-        plan = self.plan(filled, *page_statement(wanted, index))
-        assert index == BY_TIME or not [step for step in plan if "TEMP B-TREE" in step]
+    def ways(self, store: Store, wanted: MessageFilter) -> list[Way]:
+        return ways(
+            store.connection, wanted, None if wanted.search is None else search_terms(wanted.search, store.connection)
+        )
 
-    @pytest.mark.parametrize("ascending", [False, True])
-    @pytest.mark.parametrize("other", ["session_keys", "status", "past_id"])
-    def test_searches_come_in_order_by_themselves(self, filled: Store, ascending: bool, other: str) -> None:
-        wanted = MessageFilter(search="pombo", ascending=ascending, **{other: SINGLE[other]})
-        plan = self.plan(filled, *search_statement(wanted, match_expression("pombo", filled.connection)))
-        assert plan[0].startswith("SCAN s VIRTUAL TABLE")
-        assert plan[1].startswith("SEARCH m USING INTEGER PRIMARY KEY")
-        assert len(plan) == 2
-
-    def test_high_latency_goes_by_its_own_index_also_within_a_session(self, filled: Store) -> None:
-        for wanted in (MessageFilter(threshold_ms=5000), MessageFilter(threshold_ms=5000, session_keys=(1,))):
-            assert self.plan(filled, *page_statement(wanted, None)) == [
-                "SEARCH m USING INDEX messages_slow (offline=?)"
-            ]
-
-    def test_sessions_are_merged_each_in_its_order(self, filled: Store) -> None:
-        plan = self.plan(filled, *page_statement(MessageFilter(session_keys=(1, 2)), None))
-        assert [step for step in plan if "messages_by_session (session_key=?)" in step and "SEARCH" in step] == plan[
-            2::2
+    def plans(self, store: Store, way: Way, wanted: MessageFilter) -> list[list[str]]:
+        others = [each for each in conditions(wanted) if each[0] not in way.decides]
+        return [
+            self.plan(store, *page_statement(way, wanted, others)),
+            self.plan(store, *edge_statement(way, wanted, 100)),
         ]
 
-    def test_a_short_time_is_sorted_and_a_long_one_is_not(self, filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        wanted = MessageFilter(since_ms=START_MS, until_ms=START_MS + 5000)
-        assert shortest_index(filled.connection, wanted) == BY_TIME
-        plan = self.plan(filled, *page_statement(wanted, BY_TIME))
-        assert plan[0] == "SEARCH m USING COVERING INDEX messages_by_time (happened_at>? AND happened_at<?)"
-        monkeypatch.setattr(message_ways, "SHORT", 1)
-        assert shortest_index(filled.connection, wanted) is None
-        assert shortest_index(filled.connection, MessageFilter()) is None
+    @pytest.mark.parametrize("ascending", [False, True])
+    @pytest.mark.parametrize(("name", "value"), each_filter)
+    def test_each_filter_goes_by_an_index_or_in_the_order_of_ids(
+        self, filled: Store, name: str, value: Any, ascending: bool
+    ) -> None:
+        wanted = MessageFilter(**{name: value}, ascending=ascending)
+        (way,) = self.ways(filled, wanted)
+        for plan in self.plans(filled, way, wanted):
+            assert not [step for step in plan if "TEMP B-TREE" in step], plan
+            if (name, value) in (("threshold_ms", 0), ("threshold_ms", 500)):
+                assert "SCAN m" in plan  # nearly all messages are so slow: the newest of them are among the newest
+            else:
+                assert "SCAN m" not in plan, plan
 
-    def test_a_rare_status_goes_by_its_index_for_many_sessions_too(self, filled: Store) -> None:
-        wanted = MessageFilter(session_keys=(1, 2, 3), status="failed", direction="outbound", since_ms=START_MS)
-        assert shortest_index(filled.connection, wanted) == "messages_by_status"
-        plan = self.plan(filled, *page_statement(wanted, "messages_by_status"))
-        assert plan[0].startswith("SEARCH m USING INDEX messages_by_status (status=?")
-        assert not [step for step in plan if "TEMP B-TREE" in step]
+    def test_filters_together_go_by_the_index_of_each(self, filled: Store) -> None:
+        wanted = MessageFilter(
+            session_keys=(1, 2), status="failed", direction="outbound", chat_id="c1", contact_number="551100000002",
+            since_ms=START_MS, threshold_ms=5000, search="pombo",
+        )  # fmt: skip
+        found = [step for way in self.ways(filled, wanted) for plan in self.plans(filled, way, wanted) for step in plan]
+        for index in ("messages_by_chat", "messages_by_contact", "messages_by_kind", "messages_by_session"):
+            assert [
+                step for step in found if f"SEARCH m USING INDEX {index} (" in step or f"COVERING INDEX {index}" in step
+            ]
+        assert not [step for step in found if "TEMP B-TREE" in step or step == "SCAN m"]
+
+    def test_kinds_are_told_apart_by_first_letters(self) -> None:
+        for enumeration in (Direction, MessageStatus, MessageType, Origin):
+            assert len({each.value[0] for each in enumeration}) == len(enumeration)
+
+    def test_a_commit_keeps_few_indexes(self, filled: Store) -> None:
+        assert filled.one("SELECT count(*) FROM pragma_index_list('messages')") <= 8
+
+    @pytest.mark.parametrize("search", ["pombo", "p"])
+    def test_a_page_is_found_by_whichever_way_is_short(
+        self, filled: Store, monkeypatch: pytest.MonkeyPatch, search: str
+    ) -> None:
+        """A way that leads nowhere for long is not gone to its end."""
+        steps: list[int] = []
+        on = message_queries._Look.on
+
+        def noted(look: Any, count: int) -> Any:
+            steps.append(count)
+            return on(look, count)
+
+        monkeypatch.setattr(message_queries._Look, "on", noted)
+        monkeypatch.setattr(message_queries, "FIRST_LOOK", 8)
+        monkeypatch.setattr(message_queries, "LEAST_STEPS", 1)
+        monkeypatch.setattr(search_terms_module, "WORDS_NAMED", 0)
+        wanted = MessageFilter(search=search, session_keys=(1,), limit=3)
+        assert listed(filled, wanted) == expected(filled, wanted)
+        assert steps
+        assert max(steps) < message_ways.GATHER_FROM
 
     def test_a_queue_is_read_without_its_history(self, filled: Store) -> None:
         statements: list[str] = []

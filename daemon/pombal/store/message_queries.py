@@ -2,122 +2,139 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pombal.model.message import Direction, MessageRow
-from pombal.store.message_ways import (
-    BY_TIME,
-    SLOW_INDEX_FROM_MS,
-    MessageFilter,
-    id_bounds,
-    shortest_index,
-    time_conditions,
-    within_bounds,
-)
+from pombal.store.message_ways import Condition, MessageFilter, Way, bounds, conditions, ways, within_bounds
 from pombal.store.rows import MESSAGE_COLUMNS, json_row, message_row, packed, unpacked
-from pombal.store.search_terms import match_expression
+from pombal.store.search_terms import SearchTerms, matching, search_terms
 
-MERGED_SESSIONS = 100
-_MESSAGES = "messages AS m"
-_SEARCH = "messages_search AS s CROSS JOIN messages AS m ON m.id = s.rowid"
+FIRST_LOOK, LOOKS_GROW_BY = 1000, 4  # steps on each way before the next has its turn
+LEAST_STEPS = 50
 
 
 def list_messages(connection: sqlite3.Connection, wanted: MessageFilter) -> list[MessageRow]:
     """Newest first by id (oldest first when ascending), at most wanted.limit."""
-    if wanted.session_keys == ():  # nobody's messages: the table would be read through to find none
-        return []
     bounded = within_bounds(connection, wanted)
-    if bounded is None:
+    if bounded is None or wanted.session_keys == ():
         return []
-    if bounded.search is not None:
-        page, parameters = search_statement(bounded, match_expression(bounded.search, connection))
-    else:
-        page, parameters = page_statement(bounded, shortest_index(connection, bounded))
+    terms = None if wanted.search is None else search_terms(wanted.search, connection)
+    looks = [_Look(connection, way, bounded, terms) for way in ways(connection, bounded, terms)]
     sql = f"""
         SELECT json_group_array({json_row(MESSAGE_COLUMNS, "m")})
-        FROM ({page}) AS page CROSS JOIN messages AS m ON m.id = page.id
+        FROM json_each(?) AS page CROSS JOIN messages AS m ON m.id = page.value
     """
-    return [message_row(values) for values in unpacked(connection, sql, parameters)]
+    return [message_row(values) for values in unpacked(connection, sql, [packed(_first_found(looks))])]
+
+
+def _first_found(looks: Sequence["_Look"]) -> list[int]:
+    """The ids of the page, by whichever way they are found first."""
+    for look in looks:
+        if look.decides_all or len(looks) == 1:
+            return look.whole()
+    steps = FIRST_LOOK
+    while True:
+        for look in looks:
+            if steps >= look.way.begins_at and (found := look.on(steps)) is not None:
+                return found
+        steps *= LOOKS_GROW_BY
+
+
+@dataclass(slots=True)
+class _Look:
+    """How far one way has been gone, and what was found on it."""
+
+    connection: sqlite3.Connection
+    way: Way
+    wanted: MessageFilter
+    terms: SearchTerms | None
+    found: list[int] = field(default_factory=list)
+
+    @property
+    def others(self) -> list[Condition]:
+        """What the way does not decide."""
+        return [each for each in conditions(self.wanted) if each[0] not in self.way.decides]
+
+    @property
+    def verifies(self) -> bool:
+        return self.terms is not None and "search" not in self.way.decides
+
+    @property
+    def decides_all(self) -> bool:
+        return not self.others and not self.verifies and not self.way.begins_at
+
+    def whole(self) -> list[int]:
+        return self._page(self.wanted)
+
+    def on(self, steps: int) -> list[int] | None:
+        """Go so many steps; the ids, where the page is full or the way at its end."""
+        is_gathered = self.way.begins_at > 0 and not self.others  # then the whole way costs what its beginning does
+        edge = None if is_gathered else self._edge(steps)
+        part = replace(self.wanted, limit=self.wanted.limit - len(self.found))
+        if edge is not None:
+            part = replace(part, last_id=edge) if part.ascending else replace(part, first_id=edge)
+        self.found += self._page(part)
+        if edge is None or len(self.found) >= self.wanted.limit:
+            return self.found
+        self.wanted = replace(self.wanted, past_id=edge)
+        return None
+
+    def _edge(self, steps: int) -> int | None:
+        """The id up to which the way is gone with so many steps; None: to its end."""
+        sql, parameters = edge_statement(self.way, self.wanted, max(LEAST_STEPS, steps // max(1, len(self.way.arms))))
+        (edge,) = self.connection.execute(sql, parameters).fetchone()
+        return None if edge is None else int(edge)
+
+    def _page(self, part: MessageFilter) -> list[int]:
+        verified = self.terms if self.verifies else None
+        asked = part if verified is None else replace(part, limit=-1)  # SQLite's word for no limit
+        arms = unpacked(self.connection, *page_statement(self.way, asked, self.others))
+        ids = [row_id for arm in arms for row_id in arm]
+        if verified is not None:
+            ids = matching(self.connection, ids, verified, part.limit)
+        return sorted(ids, reverse=not part.ascending)[: part.limit]
+
+
+def page_statement(way: Way, wanted: MessageFilter, others: Sequence[Condition]) -> tuple[str, list[Any]]:
+    """The statement that answers with the ids of a page for each arm of a way."""
+    parameters = [value for _, _, values in others for value in values]
+    within, limits = bounds(wanted, way.place)
+    where = "".join(f" AND {sql}" for _, sql, _ in others) + within
+    page = f"SELECT m.id FROM {way.source}{way.rows} WHERE {way.condition}{where} {_order(way, wanted)} LIMIT ?"
+    arm = f"SELECT json_group_array(id) FROM ({page})"
+    return (
+        f"SELECT json_group_array(json(({arm}))) FROM json_each(?) AS arm",
+        [*parameters, *limits, wanted.limit, packed(way.arms)],
+    )
+
+
+def edge_statement(way: Way, wanted: MessageFilter, steps: int) -> tuple[str, list[Any]]:
+    """The statement that answers with the id up to which a way is gone with so many steps an arm; null: to its end."""
+    within, limits = bounds(wanted, way.place)
+    arm = f"SELECT {way.place} FROM {way.source} WHERE {way.condition}{within} {_order(way, wanted)} LIMIT 1 OFFSET ?"
+    nearest = "min" if wanted.ascending else "max"
+    return f"SELECT {nearest}(({arm})) FROM json_each(?) AS arm", [*limits, steps - 1, packed(way.arms)]
+
+
+def _order(way: Way, wanted: MessageFilter) -> str:
+    direction = "ASC" if wanted.ascending else "DESC"
+    return "ORDER BY " + ", ".join(f"{column} {direction}" for column in way.order)
 
 
 def count_messages(connection: sqlite3.Connection, wanted: MessageFilter) -> int:
     bounded = None if wanted.session_keys == () else within_bounds(connection, wanted)
     if bounded is None:
         return 0
-    source, found_by = _MESSAGES, list[str]()
-    if bounded.search is not None:
-        source, found_by = _SEARCH, [match_expression(bounded.search, connection)]
-    conditions, parameters = _conditions(bounded)
-    if found_by:
-        conditions, parameters = f"messages_search MATCH ? AND {conditions}", [*found_by, *parameters]
-    (count,) = connection.execute(f"SELECT count(*) FROM {source} WHERE {conditions}", parameters).fetchone()
+    terms = None if wanted.search is None else search_terms(wanted.search, connection)
+    look = _Look(connection, ways(connection, bounded, terms)[0], bounded, terms)
+    within, limits = bounds(bounded, look.way.place)
+    where = "".join(f" AND {sql}" for _, sql, _ in look.others) + within
+    parameters = [value for _, _, values in look.others for value in values]
+    arm = f"SELECT count(*) FROM {look.way.source}{look.way.rows} WHERE {look.way.condition}{where}"
+    sql = f"SELECT total(({arm})) FROM json_each(?) AS arm"
+    (count,) = connection.execute(sql, [*parameters, *limits, packed(look.way.arms)]).fetchone()
     return int(count)
-
-
-def search_statement(wanted: MessageFilter, expression: str) -> tuple[str, list[Any]]:
-    """The same for a search: it comes first, and by its own column its hits come in order by themselves."""
-    conditions, parameters = _conditions(wanted)
-    order = "ASC" if wanted.ascending else "DESC"
-    found = f"SELECT s.rowid AS id FROM {_SEARCH} WHERE messages_search MATCH ? AND {conditions}"
-    return f"{found} ORDER BY s.rowid {order} LIMIT ?", [expression, *parameters, wanted.limit]
-
-
-def page_statement(wanted: MessageFilter, index: str | None) -> tuple[str, list[Any]]:
-    """The statement that finds the ids of a page: by a short index, else in an order that sorts no history."""
-    if index is not None:
-        by_time = "" if index == BY_TIME else "+"
-        return _ordered(f"SELECT m.id AS id FROM {_MESSAGES} INDEXED BY {index}", [wanted], by_time)
-    keys = wanted.session_keys or ()
-    if not 1 < len(keys) <= MERGED_SESSIONS or _is_narrow(wanted):
-        return _ordered(f"SELECT m.id AS id FROM {_MESSAGES}", [wanted])
-    # A few sessions are merged, each in its order; of many, the table's own order is the shorter way.
-    arms = [replace(wanted, session_keys=(key,)) for key in keys]
-    return _ordered(f"SELECT m.id AS id FROM {_MESSAGES}", arms)
-
-
-def _is_narrow(wanted: MessageFilter) -> bool:
-    """Whether some other index leaves out far more than that of the sessions would."""
-    is_slow = wanted.threshold_ms is not None and wanted.threshold_ms >= SLOW_INDEX_FROM_MS
-    return is_slow or wanted.chat_id is not None or wanted.contact_number is not None
-
-
-def _ordered(select: str, arms: Sequence[MessageFilter], by_time: str = "+") -> tuple[str, list[Any]]:
-    selects, parameters = list[str](), list[Any]()
-    for arm in arms:
-        conditions, values = _conditions(arm, "+", by_time)
-        selects.append(f"{select} WHERE {conditions}")
-        parameters += values
-    order = "ASC" if arms[0].ascending else "DESC"
-    return f"{' UNION ALL '.join(selects)} ORDER BY id {order} LIMIT ?", [*parameters, arms[0].limit]
-
-
-def _conditions(wanted: MessageFilter, by_session: str = "", by_time: str = "") -> tuple[str, list[Any]]:
-    """WHERE, with its parameters. "+" bars the index of several sessions, or of time: these would have to be sorted."""
-    conditions, parameters = ["true"], list[Any]()
-
-    def add(condition: str, *values: Any) -> None:
-        conditions.append(condition)
-        parameters.extend(values)
-
-    if wanted.session_keys is not None and len(wanted.session_keys) == 1:
-        add("m.session_key = ?", wanted.session_keys[0])
-    elif wanted.session_keys is not None:
-        add(f"{by_session}m.session_key IN (SELECT value FROM json_each(?))", packed(wanted.session_keys))
-    for column in ("direction", "message_type", "status", "origin", "chat_id", "contact_number"):
-        if (value := getattr(wanted, column)) is not None:
-            add(f"m.{column} = ?", value)
-    if wanted.message_type not in (None, "text"):
-        add("m.message_type <> 'text'")  # said again so that the partial index applies; likewise below
-    if wanted.origin not in (None, "api"):
-        add("m.origin <> 'api'")
-    if wanted.threshold_ms is not None:
-        add("m.total_latency_ms >= ? AND m.offline = 0", wanted.threshold_ms)
-        if wanted.threshold_ms >= SLOW_INDEX_FROM_MS:
-            add(f"m.total_latency_ms >= {SLOW_INDEX_FROM_MS}")
-    times, instants = time_conditions(wanted, by_time)
-    bounds, limits = id_bounds(wanted, "s.rowid" if wanted.search is not None else "m.id")
-    return " AND ".join([*conditions, *times, *bounds]), [*parameters, *instants, *limits]
 
 
 def message_by_row(connection: sqlite3.Connection, row_id: int) -> MessageRow | None:

@@ -1,7 +1,8 @@
-"""The way to a page of messages: between which ids it lies, and by which index it is shortest.
+"""The ways to a page of messages: each by an index, by the times of ids, or by the full-text index.
 
-Every index has the ids in order, so a way that follows one sorts nothing; but it passes by all that the other filters
-leave out. A short index, of a rare status say, is read whole in no time; among long ones the newest are mostly near.
+All have the ids in order, so a way sorts nothing; but it passes by what the other filters leave out, and which way
+passes by least is known only once it has been gone. So where there are several, a little of each is gone in turns, then
+more (message_queries.py): the answer takes a few times as long as by the best.
 """
 
 import sqlite3
@@ -10,10 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pombal.store.migrations.messages import ZONE_IDS
+from pombal.store.rows import packed, unpacked
+from pombal.store.search_terms import SearchTerms
 
-SHORT = 2000  # entries of an index that are counted, and then read, in about a millisecond
-SLOW_INDEX_FROM_MS = 1000  # as in the index messages_slow
-BY_TIME = "messages_by_time"
+MERGED_SESSIONS = 100  # of a user with more, the order of all ids is the shorter way
+SLOW_FROM_MS = 1000  # as in the column kind
+IN_ZONE = f"m.id BETWEEN z.zone * {ZONE_IDS} AND z.zone * {ZONE_IDS} + {ZONE_IDS - 1}"
+GATHER_FROM = 16_000  # steps gone in vain elsewhere, before the full-text index gathers all messages of many words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,92 @@ class MessageFilter:
     limit: int = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The rows of source for which condition holds with each of arms (arm.value), in the order of place.
+
+    decides: the filters that hold on it by themselves. rows: what joins messages as m, where source has them not.
+    begins_at: how many steps of other ways come first.
+    """
+
+    source: str
+    condition: str
+    arms: tuple[Any, ...]
+    decides: frozenset[str]
+    place: str = "m.id"
+    order: tuple[str, ...] = ("m.id",)
+    rows: str = ""
+    begins_at: int = 0
+
+
+def ways(connection: sqlite3.Connection, wanted: MessageFilter, terms: SearchTerms | None) -> list[Way]:
+    """Those that are worth going, the presumably shortest first."""
+    found = list(_by_index(connection, wanted))
+    if wanted.since_ms is not None or wanted.until_ms is not None:
+        found.append(_by_time(wanted))
+    if not found and (terms is None or terms.are_gathered):
+        found.append(Way("messages AS m NOT INDEXED", "true", (1,), frozenset()))
+    return found if terms is None else [_by_text(terms), *found]
+
+
+def _by_index(connection: sqlite3.Connection, wanted: MessageFilter) -> Iterator[Way]:
+    def by(index: str, column: str, arms: tuple[Any, ...], *decides: str) -> Way:
+        return Way(f"messages AS m INDEXED BY {index}", f"m.{column} = arm.value", arms, frozenset(decides))
+
+    if wanted.chat_id is not None:
+        yield by("messages_by_chat", "chat_id", (wanted.chat_id,), "chat_id")
+    if wanted.contact_number is not None:
+        yield by("messages_by_contact", "contact_number", (wanted.contact_number,), "contact_number")
+    if letters := _letters(wanted):
+        kinds = tuple(kind for kind in _kinds(connection) if all(kind[at] == letter for at, letter in letters.items()))
+        yield by("messages_by_kind", "kind", kinds, *_PLACES)
+    if wanted.session_keys is not None and len(wanted.session_keys) <= MERGED_SESSIONS:
+        yield by("messages_by_session", "session_key", wanted.session_keys, "session_keys")
+
+
+# The column kind: the first letters of these, and whether it was slow.
+_PLACES = {"direction": 0, "status": 1, "message_type": 2, "origin": 3}
+_SLOW_PLACE, _SLOW = 4, "s"
+
+
+def _letters(wanted: MessageFilter) -> dict[int, str]:
+    """By their places, the letters of the kinds that are wanted."""
+    values = {place: getattr(wanted, column) for column, place in _PLACES.items()}
+    letters = {place: value[0] for place, value in values.items() if value is not None}
+    if wanted.threshold_ms is not None and wanted.threshold_ms >= SLOW_FROM_MS:
+        letters[_SLOW_PLACE] = _SLOW
+    return letters
+
+
+# All kinds that there are, some tens at most: in the index, from each a step to the next.
+_KINDS = """
+    WITH RECURSIVE present (kind) AS (
+        SELECT min(kind) FROM messages
+        UNION ALL SELECT (SELECT min(kind) FROM messages WHERE kind > present.kind) FROM present WHERE kind IS NOT NULL
+    ) SELECT json_group_array(kind) FROM present WHERE kind IS NOT NULL
+"""
+
+
+def _kinds(connection: sqlite3.Connection) -> list[str]:
+    return [str(kind) for kind in unpacked(connection, _KINDS, [])]
+
+
+def _by_time(wanted: MessageFilter) -> Way:
+    """Within the zones that have messages of that time."""
+    overlaps = [] if wanted.since_ms is None else [f"z.max_at >= {wanted.since_ms:d}"]
+    overlaps += [] if wanted.until_ms is None else [f"z.min_at < {wanted.until_ms:d}"]
+    source = f"message_zones AS z CROSS JOIN messages AS m NOT INDEXED ON {IN_ZONE}"
+    return Way(source, " AND ".join(overlaps), (1,), frozenset(), order=("z.zone", "m.id"))
+
+
+def _by_text(terms: SearchTerms) -> Way:
+    return Way(
+        "messages_search AS s", "messages_search MATCH arm.value", (terms.expression,), frozenset({"search"}),
+        place="s.rowid", order=("s.rowid",), rows=" CROSS JOIN messages AS m ON m.id = s.rowid",
+        begins_at=GATHER_FROM if terms.are_gathered else 0,
+    )  # fmt: skip
+
+
 def within_bounds(connection: sqlite3.Connection, wanted: MessageFilter) -> MessageFilter | None:
     """The filter with the ids between which messages of its times lie; None where there can be none."""
     first, last = wanted.first_id, wanted.last_id
@@ -62,59 +152,34 @@ def _zone(connection: sqlite3.Connection, sql: str, at_ms: int) -> int | None:
     return None if zone is None else int(zone)
 
 
-def shortest_index(connection: sqlite3.Connection, wanted: MessageFilter) -> str | None:
-    """Of the indexes for what is wanted the one with the fewest entries, where it has at most SHORT."""
-    shortest, fewest = None, SHORT + 1
-    for index, conditions, parameters in _candidates(wanted):
-        inner = f"SELECT 1 FROM messages AS m INDEXED BY {index} WHERE {conditions} LIMIT ?"
-        (found,) = connection.execute(f"SELECT count(*) FROM ({inner})", [*parameters, fewest]).fetchone()
-        if found < fewest:
-            shortest, fewest = index, found
-    return shortest
+Condition = tuple[str, str, tuple[Any, ...]]
+"""(the filter, its SQL, its parameters)"""
 
 
-def _candidates(wanted: MessageFilter) -> Iterator[tuple[str, str, list[Any]]]:
-    """(index, conditions that it alone decides, their parameters)."""
-    bounds, limits = id_bounds(wanted, "m.id")
-
-    def by(index: str, condition: str, *values: Any) -> tuple[str, str, list[Any]]:
-        return index, " AND ".join([condition, *bounds]), [*values, *limits]
-
-    if wanted.status is not None:
-        yield by("messages_by_status", "m.status = ?", wanted.status)
-    if wanted.chat_id is not None:
-        yield by("messages_by_chat", "m.chat_id = ?", wanted.chat_id)
-    if wanted.contact_number is not None:
-        yield by("messages_by_contact", "m.contact_number = ?", wanted.contact_number)
-    if wanted.message_type not in (None, "text"):
-        yield by("messages_by_type", "m.message_type = ? AND m.message_type <> 'text'", wanted.message_type)
-    if wanted.origin not in (None, "api"):
-        yield by("messages_by_origin", "m.origin = ? AND m.origin <> 'api'", wanted.origin)
-    if wanted.threshold_ms is not None and wanted.threshold_ms >= SLOW_INDEX_FROM_MS:
-        yield by("messages_slow", f"m.offline = 0 AND m.total_latency_ms >= {SLOW_INDEX_FROM_MS}")
-    if wanted.session_keys is not None and len(wanted.session_keys) == 1:
-        yield by("messages_by_session", "m.session_key = ?", wanted.session_keys[0])
-    if wanted.since_ms is not None or wanted.until_ms is not None:
-        times, instants = time_conditions(wanted)
-        yield BY_TIME, " AND ".join(times), instants
+def conditions(wanted: MessageFilter) -> list[Condition]:
+    """What a row of messages, as m, must fulfil; but for a search."""
+    found: list[Condition] = []
+    if wanted.session_keys is not None:
+        among = ("m.session_key IN (SELECT value FROM json_each(?))", (packed(wanted.session_keys),))
+        found.append(("session_keys", *among))
+    for column in ("direction", "message_type", "status", "origin", "chat_id", "contact_number"):
+        if (value := getattr(wanted, column)) is not None:
+            found.append((column, f"m.{column} = ?", (value,)))
+    if wanted.threshold_ms is not None:
+        found.append(("threshold_ms", "m.total_latency_ms >= ? AND m.offline = 0", (wanted.threshold_ms,)))
+    if wanted.since_ms is not None:
+        found.append(("since_ms", "m.happened_at >= ?", (wanted.since_ms,)))
+    if wanted.until_ms is not None:
+        found.append(("until_ms", "m.happened_at < ?", (wanted.until_ms,)))
+    return found
 
 
-def id_bounds(wanted: MessageFilter, column: str) -> tuple[list[str], list[Any]]:
+def bounds(wanted: MessageFilter, place: str) -> tuple[str, list[Any]]:
     """Where the page lies: behind the cursor, and within the bounds."""
-    conditions, parameters = list[str](), list[Any]()
+    sql, parameters = "", list[Any]()
     past = ">" if wanted.ascending else "<"
     for operator, value in ((past, wanted.past_id), (">=", wanted.first_id), ("<=", wanted.last_id)):
         if value is not None:
-            conditions.append(f"{column} {operator} ?")
+            sql += f" AND {place} {operator} ?"
             parameters.append(value)
-    return conditions, parameters
-
-
-def time_conditions(wanted: MessageFilter, bar: str = "") -> tuple[list[str], list[Any]]:
-    """bar: "+" keeps an index away whose findings would have to be sorted by id."""
-    conditions, parameters = list[str](), list[Any]()
-    for operator, value in ((">=", wanted.since_ms), ("<", wanted.until_ms)):
-        if value is not None:
-            conditions.append(f"{bar}m.happened_at {operator} ?")
-            parameters.append(value)
-    return conditions, parameters
+    return sql, parameters

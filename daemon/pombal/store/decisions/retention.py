@@ -5,23 +5,44 @@ from typing import Any
 
 from pombal.model import changes
 from pombal.store.media_queries import IS_UNUSED, NAMED, bounds
+from pombal.store.message_ways import IN_ZONE
+from pombal.store.migrations.messages import ZONE_IDS
 from pombal.store.retained import note_pruned
 from pombal.store.rows import packed, unpacked
 from pombal.store.workspace import Workspace
 
 
 def prune_messages(change: changes.PruneMessages, space: Workspace) -> changes.RemovedMessages:
-    """The oldest first. A session's totals keep what they counted: what goes joins what was counted earlier."""
+    """By ids, which grow with time. A session's totals keep what they counted: it joins what was counted earlier."""
     space.flush()
-    sql = (
-        "SELECT json_group_array(id) FROM (SELECT id FROM messages INDEXED BY messages_by_time "
-        "WHERE happened_at < ? AND status <> 'queued' ORDER BY happened_at LIMIT ?)"
-    )
+    sql = f"""
+        SELECT json_group_array(id) FROM (
+            SELECT m.id FROM message_zones AS z CROSS JOIN messages AS m NOT INDEXED ON {IN_ZONE}
+            WHERE z.min_at < ?1 AND m.happened_at < ?1 AND m.status <> 'queued' ORDER BY z.zone, m.id LIMIT ?2
+        )
+    """
     ids: list[int] = unpacked(space.connection, sql, [change.before_ms, change.limit])  # type: ignore[assignment]
     if ids:
         count_as_earlier(ids, space)
         note_pruned(space.connection, change.before_ms, max(ids))
-    return remove(ids, space)
+    removed = remove(ids, space)
+    _narrow({row_id // ZONE_IDS for row_id in ids}, space)
+    return removed
+
+
+def _narrow(zones: set[int], space: Workspace) -> None:
+    """Else the next slice would look through them again."""
+    for zone in zones:
+        first, last = space.connection.execute(
+            "SELECT min(happened_at), max(happened_at) FROM messages WHERE id BETWEEN ? AND ?",
+            [zone * ZONE_IDS, zone * ZONE_IDS + ZONE_IDS - 1],
+        ).fetchone()
+        if first is None:
+            space.connection.execute("DELETE FROM message_zones WHERE zone = ?", [zone])
+        else:
+            space.connection.execute(
+                "UPDATE message_zones SET min_at = ?, max_at = ? WHERE zone = ?", [first, last, zone]
+            )
 
 
 def purge_messages(change: changes.PurgeMessages, space: Workspace) -> changes.RemovedMessages:

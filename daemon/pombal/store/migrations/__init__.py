@@ -28,6 +28,7 @@ for migration in (
     sessions.m0016_earlier_failed,
     latency.m0017_rollups_of_owners,
     events.m0018_rare_events,
+    messages.m0019_kinds,
 ):
     migrations()(migration)
 

@@ -94,3 +94,22 @@ def m0011_zones(db: Database) -> None:
     # What is moved or deleted leaves its zone wider than need be: that costs a look, and loses nothing.
     db.execute(f"CREATE TRIGGER zones_insert AFTER INSERT ON messages BEGIN {widen} END")
     db.execute(f"CREATE TRIGGER zones_move AFTER UPDATE OF happened_at ON messages BEGIN {widen} END")
+
+
+def m0019_kinds(db: Database) -> None:
+    """Reads every message once: seconds for each million."""
+    # What lists are narrowed by stands in few letters: the first ones of direction, status, type and origin, and
+    # whether it was slow. There are some tens of kinds in all, and a list merges those that fit, each in its order. One
+    # narrow index does for what six did.
+    db.execute(
+        """
+        ALTER TABLE messages ADD COLUMN kind TEXT GENERATED ALWAYS AS (
+            substr(direction, 1, 1) || substr(status, 1, 1) || substr(message_type, 1, 1) || substr(origin, 1, 1)
+            || iif(total_latency_ms >= 1000 AND offline = 0, 's', '-')
+        ) VIRTUAL
+        """
+    )
+    db.execute("CREATE INDEX messages_by_kind ON messages (kind)")
+    for index in ("by_status", "by_direction", "by_type", "by_origin", "by_time"):
+        db.execute(f"DROP INDEX messages_{index}")
+    db.execute("DROP INDEX messages_slow")
