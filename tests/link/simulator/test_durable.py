@@ -243,3 +243,15 @@ async def test_kill_9_loses_nothing_that_was_promised(path: Path) -> None:
         assert again == waiting
         assert again[-1] == injected
         assert (await reader.take(Receipt, 2))[0].link_ids == ("3EB0KILLED",)
+
+
+async def test_a_send_that_is_taken_takes_its_course_though_its_sender_is_gone(path: Path) -> None:
+    """A session is restarted while the network writes: the recipient has the message, and the receipts come."""
+    async with network_on(path) as network, online(network.open) as reader:
+        with closing(sqlite3.connect(path, isolation_level=None)) as another:
+            another.execute("BEGIN IMMEDIATE")
+            with trio.move_on_after(0.1) as gone:
+                await reader.link.send(outgoing("3EB0GONE"))
+            assert gone.cancelled_caught
+            another.execute("ROLLBACK")
+        assert (await reader.take(Receipt, 2))[-1].link_ids == ("3EB0GONE",)

@@ -54,8 +54,18 @@ class Durable:
         return self._more()
 
     def send(
-        self, session_id: str, link_id: str, chat_id: str, text: str | None, at_ms: int, *, deduplicates: bool
+        self,
+        session_id: str,
+        link_id: str,
+        chat_id: str,
+        text: str | None,
+        at_ms: int,
+        when_done: Callable[[], None],
+        *,
+        deduplicates: bool,
     ) -> trio.Event:
+        """when_done is called after the commit."""
+        self._batch.when_done.append(when_done)
         self._batch.sends.append((session_id, link_id, chat_id, _plain(text), at_ms))
         if not deduplicates:
             self._batch.repeated.append((session_id, link_id))

@@ -46,9 +46,7 @@ class Outbound:
         if not is_repeat and (failure := self._refusal(account, message.link_id)) is not None:
             self._fail(link, failure)
         elif is_repeat or not account.dice("sends").chance(account.profile.drop_ack_rate):
-            await self._take(account, message, is_repeat=is_repeat)
-            steps = behaviour.plan_sent(account.profile, account.dice("sends"))
-            self._follow(InFlight(account, link, message.link_id, steps))
+            await self._take(link, message, is_repeat=is_repeat)
 
     def restore(self, sends: Iterable[tuple[str, str]]) -> None:
         """Know these again: (session_id, link_id), oldest first."""
@@ -87,18 +85,27 @@ class Outbound:
         self._answer(link, failure)
         link.account.made_room()
 
-    async def _take(self, account: Account, message: Outgoing, *, is_repeat: bool) -> None:
-        """It counts as received from here; on disk first, where this network is durable."""
+    async def _take(self, link: SimulatedLink, message: Outgoing, *, is_repeat: bool) -> None:
+        """It counts as received from here; on disk first, where this network is durable.
+
+        Who waits for that may be cancelled, as a session is that restarts: what the network has taken takes its course.
+        """
+        account = link.account
         deduplicates = account.profile.deduplicates
         self._remember((account.session_id, message.link_id))
         account.received += not (is_repeat and deduplicates)
-        if self._durable is not None:
+        steps = behaviour.plan_sent(account.profile, account.dice("sends"))
+        follow = partial(self._follow, InFlight(account, link, message.link_id, steps))
+        if self._durable is None:
+            follow()
+        else:
             kept = self._durable.send(
                 account.session_id,
                 message.link_id,
                 message.chat_id,
                 message.text,
                 self._engine.whatsapp_ms,
+                follow,
                 deduplicates=deduplicates,
             )
             await kept.wait()
