@@ -178,6 +178,12 @@ class TestOwn:
         assert (identity.caller.owner, identity.caller.role) == ("ana", Role.ADMIN)
         assert identity.expires_at_s * 1000 == expires_at_ms
 
+    def test_it_is_good_though_the_clock_was_set_back_since(self) -> None:
+        """By an hour: whoever was signed in is so still, on a machine whose clock was wrong."""
+        made = Tokens(Keys(OWN, None), AuthSettings, now_s=lambda: claims()["iat"] + 3600.0)
+        token, _ = made.create("ana", Role.USER, 60)
+        assert tokens().authenticate(token).caller.owner == "ana"
+
     def test_an_id_tells_tokens_apart_and_one_token_has_one(self) -> None:
         ours = tokens()
         one, other = ours.create("ana", Role.USER, 60)[0], ours.create("ana", Role.USER, 60)[0]
