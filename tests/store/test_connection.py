@@ -23,7 +23,7 @@ def pragma(connection: sqlite3.Connection, name: str) -> object:
 
 def test_pragmas(tmp_path: Path) -> None:
     connection = opened(tmp_path / "a.db")
-    wanted = {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 1000, "wal_autocheckpoint": 123}
+    wanted = {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 1000, "wal_autocheckpoint": 123, "temp_store": 2}
     assert {name: pragma(connection, name) for name in wanted} == wanted
     connection.close()
 

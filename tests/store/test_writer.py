@@ -1,6 +1,7 @@
 """The writer: what it refuses for good, what it cannot do now, and what it tells."""
 
 import os
+import resource
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pombal.config.settings import RecorderSettings
 from pombal.model import changes
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import MessageStatus
@@ -254,6 +256,20 @@ class TestUnavailable:
             store.commit(changes.CountSession(at=store.clock(), session_key=session.key, errors=5))
         row = store.do(changes.UpdateSession(at=store.clock(), session_key=session.key, fields={}))
         assert row.error_count == 0
+
+
+def test_a_commit_needs_no_descriptor(store: Store) -> None:
+    """The largest there is: SQLite would put aside what it may have to undo, in a file of its own."""
+    session = store.session()
+    names = [f"m{number}" for number in range(RecorderSettings().max_batch_rows)]
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limit[1]))
+    try:
+        store.commit(*(queue(store.clock(), session.key, name, "long " * 1000) for name in names))
+        store.commit(*(reach(store.clock(), session.key, name, MessageStatus.SENT) for name in names))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    assert store.one("SELECT total_messages_sent FROM sessions") == len(names)
 
 
 def test_a_report_has_what_was_completed(store: Store) -> None:

@@ -45,6 +45,9 @@ def open_writer(
         # Debian's SQLite is built so; any other is told: what is removed is overwritten, not only let go of.
         connection.execute("PRAGMA secure_delete = ON")
         migrate(connection, progress)
+        # A commit must not need a file of its own: without a descriptor, or room in /tmp, it failed. What a transaction
+        # keeps is bounded by max_batch_rows; only after the migrations, which may sort whole tables.
+        connection.execute("PRAGMA temp_store = MEMORY")
     except sqlite3.Error as error:
         connection.close()
         raise StoreError(advice(path, error)) from error

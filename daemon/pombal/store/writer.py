@@ -221,6 +221,8 @@ def describe(error: sqlite3.Error) -> str:
         return "the database is locked by another program"
     if name.startswith("SQLITE_READONLY"):
         return "the database cannot be written (read-only)"
+    if name.startswith("SQLITE_CANTOPEN"):
+        return "a file of the database cannot be opened; is its directory there, and has the process a descriptor left?"
     if name.startswith("SQLITE_IOERR"):
         return f"the disk fails ({name})"
     return str(error)
