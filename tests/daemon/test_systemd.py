@@ -14,7 +14,8 @@ from pombal.control.client import connect
 from tests.daemon.harness import COMMAND, WAIT_S, Home, Settings, ready_session
 from tests.daemon.inside import inside
 from tests.daemon.notify_socket import NotifySocket
-from tests.daemon.test_store_trouble import SOON, held, send_until_refused
+from tests.daemon.test_store_trouble import SOON, send_until_refused
+from tests.faults.kinds.locked import held
 
 
 async def test_ready_means_that_the_socket_accepts(home: Home) -> None:
@@ -83,6 +84,22 @@ async def test_a_writer_that_hangs_starves_the_watchdog(home: Home) -> None:
             hang.set()
             await notify.until("WATCHDOG")
             assert daemon.facts.health().ok
+
+
+async def test_a_disk_that_stands_still_is_told_by_health_before_it_is_a_reason_to_restart(home: Home) -> None:
+    home.configure({"recorder": {"stall_s": 0.1}})
+    async with inside(home, WATCHDOG_USEC="100000") as (daemon, notify), trio.open_nursery() as nursery:
+        with trio.fail_after(WAIT_S):
+            stall = threading.Event()
+            nursery.start_soon(daemon.rooms.writer.thread.call, partial(stall.wait, WAIT_S))
+            while (health := daemon.facts.health()).ok:
+                await notify.until("WATCHDOG")
+            assert health.failing == ["store"]
+            assert "has not answered" in (health.checks["store"].detail or "")
+            assert health.is_live
+            stall.set()
+            while not daemon.facts.health().ok:
+                await notify.until("WATCHDOG")
 
 
 async def _silence(notify: NotifySocket) -> None:

@@ -69,8 +69,14 @@ class Facts:
         return WELL if busy_s < hang_s else Check(ok=False, detail=f"the writer has not returned for {busy_s:.0f} s")
 
     def _store(self) -> Check:
-        reason = self._rooms.recorder.unavailable
+        reason = self._rooms.recorder.unavailable or self._stall()
         return WELL if reason is None else Check(ok=False, detail=f"nothing can be recorded: {reason}")
+
+    def _stall(self) -> str | None:
+        """A disk that stands still raises no error: that the writer does not return is all there is to see of it."""
+        busy_s = self._rooms.writer.thread.busy_s
+        stalled = busy_s >= self._live.current.recorder.stall_s
+        return f"the disk has not answered for {busy_s:.0f} s" if stalled else None
 
     def _links(self) -> Check:
         """Sessions whose link is not there: the simulator was switched off, say, or the link is not built yet."""

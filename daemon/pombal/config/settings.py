@@ -111,6 +111,10 @@ class RecorderSettings(Section):
         1000, description="How long SQLite waits for a lock before the transaction is tried anew."
     )
     retry_max_s: Seconds = Field(2.0, description="Longest pause between tries while the store cannot be written.")
+    stall_s: Seconds = Field(
+        5.0,
+        description="A writer that has not returned for this long is told by health as a failing store.",
+    )
     hang_s: Seconds = Field(
         120.0, description="A writer that has not returned for this long no longer feeds the watchdog."
     )
