@@ -1,6 +1,6 @@
 """What users of other gateways suffer from, and what is promised here instead: a test for each, named after it.
 
-Two of the promises have files of their own: nothing is lost or doubled by a crash (test_kill), and what goes wrong in
+Two of the promises have places of their own: nothing is lost or doubled by a crash (tests/faults), what goes wrong in
 one session, or at one client, is nobody else's (test_isolation).
 """
 

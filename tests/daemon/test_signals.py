@@ -9,7 +9,8 @@ import trio
 from pombal.control.client import Client, Disconnected, RemoteError
 from tests.daemon.books import check_database, messages_in
 from tests.daemon.harness import WAIT_S, Event, Home, Running, Settings, ready_session
-from tests.daemon.test_store_trouble import SOON, held
+from tests.daemon.test_store_trouble import SOON
+from tests.faults.kinds.locked import held
 
 ANA = "5511987654321"
 

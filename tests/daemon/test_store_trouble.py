@@ -1,22 +1,19 @@
-"""A full disk, a database that somebody holds: refused with the reason, healed by itself, nothing acknowledged lost."""
+"""A database that somebody holds: refused with the reason, healed by itself, nothing acknowledged lost.
 
-import errno
-import os
+What else a store may suffer, under load, is in tests/faults: a full disk, one that fails, stands still, is read-only.
+"""
+
 import signal
-import sqlite3
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx2
-import pytest
 import trio
 
 from pombal.control.client import Client, RemoteError
 from tests.daemon.books import check_database, messages_in
 from tests.daemon.harness import WAIT_S, Home, Running, Settings, ready_session, until, until_all
+from tests.faults.kinds.locked import held
 
 ANA = "5511987654321"
 SOON: Settings = {"recorder": {"busy_timeout_ms": 20, "retry_max_s": 0.2}}
@@ -77,59 +74,6 @@ async def check_recovery(daemon: Running, client: Client, accepted: set[str]) ->
 def _newest(daemon: Running) -> int:
     inbound = messages_in(daemon.home.database, "inbound")
     return int(inbound[-1]["id"]) if len(inbound) == 20 else -1
-
-
-@contextmanager
-def small_disk(path: Path) -> Iterator[None]:
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=12m", "pombal", str(path)]
-    mounted = subprocess.run(command, capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
-
-
-def fill(path: Path) -> None:
-    """To the last byte."""
-    with path.open("wb", buffering=0) as file:
-        for size in (1 << 20, 1 << 12, 1):
-            _write_until_full(file, bytes(size))
-
-
-def _write_until_full(file: IO[bytes], data: bytes) -> None:
-    while True:
-        try:
-            file.write(data)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            return
-
-
-@pytest.mark.system("mount")
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
-async def test_a_full_disk(home_with: Callable[[Settings], Home]) -> None:
-    home = home_with(SOON)
-    with small_disk(home.state):
-        async with home.daemon() as daemon, daemon.client() as client:
-            await ready_session(client)
-            filler = home.state / "filler"
-            fill(filler)
-            accepted = await check_trouble(daemon, client, "full")
-            filler.unlink()
-            await check_recovery(daemon, client, accepted)
-
-
-@contextmanager
-def held(database: Path) -> Iterator[None]:
-    """As a careless person with the sqlite3 shell would hold it."""
-    with closing(sqlite3.connect(database, isolation_level=None, timeout=WAIT_S)) as connection:
-        connection.execute("BEGIN EXCLUSIVE")
-        yield
-        connection.execute("ROLLBACK")
 
 
 async def test_a_database_that_another_process_holds(home_with: Callable[[Settings], Home]) -> None:

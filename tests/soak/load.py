@@ -16,8 +16,8 @@ from pombal.control.client import Client, RemoteError, connect
 from pombal.http_client import ApiError, AsyncClient
 from pombal.model.errors import Kind
 from pombal.model.message import Message
-from tests.daemon.books import Ledger
 from tests.daemon.harness import Running
+from tests.faults.ledger import Ledger
 
 CONTACTS = 500
 FILE_EVERY = 50  # one send in so many has a small file

@@ -11,8 +11,9 @@ from typing import Any
 import trio
 
 from pombal.control.client import Client
-from tests.daemon.books import check_database
+from tests.daemon.books import check_database, messages_in
 from tests.daemon.harness import Home, Running, ready_session
+from tests.faults.verdict import lost_sends
 from tests.soak.load import Load
 from tests.soak.samples import Sample, kernel_figures, own_figures
 from tests.soak.slope import Bound
@@ -95,7 +96,7 @@ async def soak(home: Home, plan: Plan, told: Callable[[Sample], None] = lambda s
         report.events = (await client.daemon_status()).last_event_seq
         await daemon.stop()
         assert daemon.logged("actor crashed") == []
-    load.ledger.check_sends(home.database)
+    assert list(lost_sends(load.ledger, messages_in(home.database))) == []
     check_database(home.database)
     report.sent, report.messages = len(load.ledger.sent), _count(home.database)
     return report

@@ -79,11 +79,13 @@ class Writer:
         """
         self._connection.set_progress_handler(progressed, STEPS_BETWEEN_SIGNS_OF_LIFE)
         try:
+            self._connection.execute("PRAGMA temp_store = FILE")  # the whole file, which memory may not hold
             self._connection.execute("VACUUM")
         except sqlite3.Error as error:
             raise StoreUnavailable(describe(error)) from error
         finally:
             self._connection.set_progress_handler(None, 0)
+            self._connection.execute("PRAGMA temp_store = MEMORY")
 
     def empty_log(self) -> bool:
         """Move all of the write-ahead log into the database file and leave none of it; False while somebody reads.
