@@ -82,7 +82,10 @@ ROWS: dict[str, Row] = {
     f"DELETE {S}/{{session}}": Row(200, 404, 200),
 }
 # What is no HTTP request, with the test that holds it.
-ELSEWHERE_TESTED = {"WebSocketRoute /ws/whatsapp": "TestWebSocket"}
+ELSEWHERE_TESTED = {
+    "WebSocketRoute /ws/whatsapp": "tests/daemon/test_websocket.py",
+    "WebSocketRoute /{elsewhere:path}": "tests/daemon/test_websocket.py",
+}
 
 
 def own(**changes: Any) -> str:

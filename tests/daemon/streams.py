@@ -128,14 +128,16 @@ async def refused(url: str, headers: dict[str, str] | None = None) -> tuple[int,
         return await client.closed()
 
 
-async def denied(daemon: Life, headers: dict[str, str], **query: Any) -> httpx2.Response:
+async def denied(
+    daemon: Life, headers: dict[str, str], *, path: str = "/ws/whatsapp/", **query: Any
+) -> httpx2.Response:
     """The answer to a handshake that is refused as HTTP."""
     upgrade = {
         "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     }  # fmt: skip
     async with httpx2.AsyncClient(base_url=daemon.url, timeout=WAIT_S) as http:
-        return await http.get("/ws/whatsapp/", params=query, headers=upgrade | headers)
+        return await http.get(path, params=query, headers=upgrade | headers)
 
 
 @asynccontextmanager

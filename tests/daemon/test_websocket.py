@@ -207,6 +207,8 @@ async def what_cannot_be_asked_for(world: World) -> None:
         assert (code, next(iter(query)) in reason) == (4400, True)
     async with httpx2.AsyncClient(base_url=world.daemon.url, timeout=WAIT_S) as http:
         assert (await http.get("/ws/whatsapp/")).status_code == 404
+    nowhere = await denied(world.daemon, {}, path="/ws/nowhere/", token=world.ana)
+    assert (nowhere.status_code, nowhere.json()["kind"]) == (404, "not_found")
 
 
 async def test_streams_of_one_token_are_counted(home: Home) -> None:

@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from pombal import __version__
 from pombal.api.context import Api
@@ -18,12 +19,13 @@ from pombal.api.problems import (
     on_http_error,
     on_invalid_request,
     on_refusal,
+    problem,
 )
 from pombal.api.routes import audit, contacts, events, health, messages, qr, schema, send, sessions
 from pombal.api.routes.event_stream import event_stream_router
 from pombal.api.stream_access import OpenStreams
 from pombal.api.websocket import EventSocket
-from pombal.model.errors import PombalError
+from pombal.model.errors import Kind, PombalError
 
 ROUTERS = (
     sessions.router, qr.router, messages.router, send.router, contacts.router, events.router, audit.router,
@@ -52,12 +54,22 @@ def create_app(api: Api, count_request: CountRequest) -> FastAPI:
     streams = OpenStreams()
     app.include_router(event_stream_router(streams))
     app.router.routes.append(WebSocketRoute("/ws/whatsapp", EventSocket(streams)))
+    app.router.routes.append(WebSocketRoute("/{elsewhere:path}", NoSuchSocket()))
     # The last one added is the outermost.
     _add_cors(app, api.settings().http.cors_origins)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Counting, count=count_request)
     app.add_middleware(OneSlash)
     return app
+
+
+class NoSuchSocket:
+    """A WebSocket at a path that has none: 404, as for any other request. The framework's own answer is 403."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # that somebody connects
+        detail = f"there is no WebSocket at {scope['path'][:200]}; try /ws/whatsapp/"
+        await problem(404, Kind.NOT_FOUND, detail)(scope, receive, send)
 
 
 def _add_cors(app: FastAPI, origins: list[str]) -> None:

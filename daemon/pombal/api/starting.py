@@ -15,6 +15,7 @@ async def start_session(service: Service, body: StartBody, caller: Caller) -> tu
     name = body.session or await _only_one(service, caller) or _name_of_owner(caller)
     known = await _known(service, name, caller)
     if known is None:
+        _check_new_name(name)
         try:
             return await _created(service, name, body, caller), True
         except PombalError as error:
@@ -47,6 +48,15 @@ def _name_of_owner(caller: Caller) -> str:
             "session: is required, as your own name cannot be a session's",
             errors=[{"field": "session", "reason": "is required"}],
         ) from None
+
+
+def _check_new_name(name: str) -> None:
+    """Refused under the field's name here; the method that creates it calls it otherwise."""
+    try:
+        check_session_name(name)
+    except PombalError as error:
+        errors = [{"field": "session", "reason": error.message}]
+        raise invalid(f"session: {error.message}", errors=errors) from None
 
 
 async def _known(service: Service, name: str, caller: Caller) -> Session | None:

@@ -28,10 +28,11 @@ def serve(
     ] = None,
 ) -> None:
     """Run the daemon in the foreground, until SIGTERM or Ctrl-C."""
-    from pombal.app import run
     from pombal.config.load import load_config
 
     loaded = load_config(config, os.environ)
+    from pombal.app import run  # the longest part of a start: a file that is wrong is told before it
+
     raise typer.Exit(run(loaded.settings, demo=demo, config_path=loaded.path, state_dir=state_dir))
 
 

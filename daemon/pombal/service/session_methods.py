@@ -180,7 +180,7 @@ class SessionMethods:
             why = ADVICE.get(seat.state.reason) if seat.state.reason else None
             raise PombalError(
                 Kind.NOT_READY,
-                f"session {seat.name!r} shows no QR code: it is {seat.state.status}" + (f" ({why})" if why else ""),
+                f"session {seat.name!r} shows no code: it is {seat.state.status}" + (f" ({why})" if why else ""),
             )
         return r.LinkCode(code=code.code, expires_at=code.expires_at_ms)
 

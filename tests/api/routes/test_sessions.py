@@ -140,6 +140,12 @@ class TestList:
         await ana.refused("GET", f"/sessions/{query}", 422, "invalid")
 
 
+async def test_a_name_that_none_may_have_is_refused_under_the_name_it_has_here(ana: Http) -> None:
+    for name in ("status", "a/b"):
+        told = await ana.refused("POST", "/sessions/start/", 422, "invalid", json={"session": name})
+        assert [each["field"] for each in told["errors"]] == ["session"]
+
+
 class TestOne:
     async def test_another_owners_session_is_refused_in_the_words_for_none(self, ana: Http, bia: Http) -> None:
         await ana.ok("POST", "/sessions/start/", 201)
