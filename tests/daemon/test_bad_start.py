@@ -205,7 +205,7 @@ async def test_a_database_of_another_program(home: Home) -> None:
 async def test_after_a_refusal_everything_is_as_it_was(home_with: Callable[[Settings], Home]) -> None:
     home = home_with({"simulator": {"durable": True}})
     await lived(home)
-    home.configure({"simulator": {"durable": True}, "http": {"bind": "nowhere.invalid:1"}})
+    home.configure({"simulator": {"durable": True}, "http": {"bind": "nowhere.invalid:1", "behind_proxy": True}})
     assert "cannot listen on nowhere.invalid:1" in await refusal(home)
     home.configure({"simulator": {"durable": True}})
     check_database(home.database)
