@@ -1,19 +1,15 @@
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 import trio
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from pombal.config.settings import EventSettings
 from pombal.hub.subscription import EventFilter, Subscription
 from pombal.model import changes
 from pombal.model.errors import Kind, PombalError
-from pombal.model.events import Event
 from pombal.model.message import MessageStatus
 from pombal.store.event_log import events_after
 from tests.hub.building import Log, seqs, shown, upto
@@ -303,102 +299,3 @@ async def test_what_was_purged_is_not_shown_out_of_memory(log: Log) -> None:
         queued, deleted = await upto(subscription, 4)
         assert shown(queued)["data"] == {"erased": True}
         assert shown(deleted)["type"] == "session.deleted"
-
-
-# Whatever the order of things
-
-operations = st.lists(
-    st.one_of(
-        st.tuples(st.just("commit"), st.integers(1, 5), st.integers(1, 2)),
-        st.tuples(st.just("publish"), st.just(0), st.just(0)),
-        st.tuples(st.just("read"), st.integers(0, 3), st.just(0)),
-        st.tuples(st.just("subscribe"), st.integers(0, 3), st.integers(0, 60)),
-        st.tuples(st.just("prune"), st.integers(1, 60), st.just(0)),
-    ),
-    max_size=60,
-)
-FILTERS = (
-    EVERYTHING,
-    EventFilter(sessions=frozenset({"one"})),
-    EventFilter(types=frozenset({"session.created"})),
-    EventFilter(owner="owner of two"),
-)
-
-
-class Listener:
-    """One subscriber, what it should see, and what it saw."""
-
-    def __init__(self, subscription: Subscription, wanted: EventFilter, after: int) -> None:
-        self.subscription = subscription
-        self.wanted = wanted
-        self.after = after
-        self.seen: list[Event] = []
-
-    def check(self, everything: dict[int, int]) -> None:
-        """everything: the session of each event there ever was, by sequence."""
-        missing: set[int] = set()
-        for event in self.seen:
-            if event.type == "gap":
-                data = shown(event)["data"]
-                missing |= set(range(data["from"], data["to"] + 1))
-        told = [event.seq for event in self.seen if event.type not in ("gap", "cursor")]
-        assert told == sorted(set(told))
-        wanted = {seq for seq in everything if seq > self.after and self._lets_pass(seq, everything[seq])}
-        if self.after == 0 and told:
-            wanted -= set(range(told[0]))  # from the oldest kept, whichever that was
-        assert set(told) <= wanted
-        if self.after or told:
-            assert wanted - missing <= set(told)
-
-    def _lets_pass(self, seq: int, session_key: int) -> bool:
-        name = "one" if session_key == 1 else "two"
-        if self.wanted.types is not None:
-            return seq <= 2
-        if self.wanted.owner is not None:
-            return name == "two"
-        return self.wanted.sessions is None or name in self.wanted.sessions
-
-
-@given(operations)
-@settings(max_examples=60, deadline=None)
-def test_whatever_the_order_of_things_each_sees_every_event_it_wants_once_and_in_order(
-    operations: list[tuple[str, int, int]],
-) -> None:
-    async def main(log: Log) -> None:
-        everything = {1: 1, 2: 2}
-        listeners: list[Listener] = []
-        for operation, first, second in operations:
-            match operation:
-                case "commit":
-                    for _ in range(first):
-                        log.commit(log.update(second))
-                        everything[log.last_seq] = second
-                case "publish":
-                    log.publish()
-                case "prune":
-                    log.prune(min(first, log.last_seq))
-                case "subscribe" if second <= log.last_seq:
-                    subscription = Subscription(log.hub, second, FILTERS[first], log.hub.log_id, "test")
-                    listeners.append(Listener(subscription, FILTERS[first], second))
-                case "read" if first < len(listeners):
-                    await read(listeners[first], until_done=False)
-        log.publish()
-        log.hub.close()
-        for listener in listeners:
-            await read(listener, until_done=True)
-            listener.check(everything)
-
-    async def read(listener: Listener, *, until_done: bool) -> None:
-        try:
-            while True:
-                with trio.move_on_after(1) as waited:
-                    listener.seen += await listener.subscription.next_batch()
-                if waited.cancelled_caught or not until_done:
-                    return
-        except trio.EndOfChannel:
-            return
-
-    with TemporaryDirectory() as directory:
-        log = Log(Path(directory) / "pombal.db", EventSettings(ring=4, page=3, cursor_every=5))
-        trio.run(main, log, clock=MockClock(autojump_threshold=0))
-        log.close()

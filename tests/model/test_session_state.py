@@ -178,3 +178,14 @@ def test_pairing_keeps_the_identity_until_another_pairs() -> None:
     paired = transition(state(QRCODE), Trigger.AUTHENTICATED, NOW, identity="5511")
     assert transition(paired, Trigger.LOST, NOW).identity == "5511"
     assert transition(paired, Trigger.AUTHENTICATED, NOW, identity="5522").identity == "5522"
+
+
+def test_whatever_ends_a_link_for_good_is_the_state_even_of_a_restricted_session() -> None:
+    """Or it would wait for the end of its restriction, and nobody would open its link when that came."""
+    restricted = SessionState(*RESTRICTED, until_ms=NOW + 500)
+    ends = (
+        Trigger.PAIRING_TIMEOUT, Trigger.LOGGED_OUT, Trigger.REPLACED, Trigger.BANNED, Trigger.BAD_CREDENTIALS,
+        Trigger.PASSKEY_REQUIRED, Trigger.CLIENT_OUTDATED,
+    )  # fmt: skip
+    for trigger in ends:
+        assert transition(restricted, trigger, NOW).reason == trigger.value

@@ -112,7 +112,7 @@ TRANSITIONS: dict[Trigger, tuple[frozenset[Place], Place]] = {
     Trigger.READY: (RUNNING, READY),
     Trigger.LOST: (RUNNING, NETWORK),
     Trigger.LINK_LOST: (RUNNING, LINK_LOST),
-    Trigger.PAIRING_TIMEOUT: (RUNNING, PAIRING_TIMEOUT),
+    Trigger.PAIRING_TIMEOUT: (ALIVE, PAIRING_TIMEOUT),
     Trigger.LOGGED_OUT: (ALIVE, _error(Reason.LOGGED_OUT)),
     Trigger.REPLACED: (ALIVE, _error(Reason.REPLACED)),
     Trigger.BANNED: (ALIVE, _error(Reason.BANNED)),
