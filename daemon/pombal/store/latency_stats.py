@@ -1,7 +1,6 @@
 """Latency statistics from the rollups: the time they take depends on the range, not on how much was sent in it."""
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -115,14 +114,12 @@ def latency_stats(
     since, until = widen(_first_day(connection, keys, until_ms) if since_ms is None else since_ms, until_ms, now_ms)
     measures = [measure for measure in Measure if _direction_of(measure) in directions]
     sums = {measure: Sums() for measure in measures}
-    buckets: dict[Measure, dict[int, int]] = {measure: defaultdict(int) for measure in measures}
+    buckets: dict[Measure, dict[int, int]] = {measure: {} for measure in measures}
     # Nothing has happened yet of what lies ahead, and nothing before the first day: whole weeks say the same.
     whole_until = until if until_ms < now_ms else _ceil(until, WEEK_MS)
     whole_since = since if since_ms is not None else _floor(since, WEEK_MS)
-    for run in cover(whole_since, whole_until):
-        _add_sums(connection, keys, run, sums)
-    for signed_run in signed_cover(whole_since, whole_until):
-        _add_buckets(connection, keys, signed_run, buckets)
+    _add_sums(connection, keys, list(cover(whole_since, whole_until)), sums)
+    _add_buckets(connection, keys, list(signed_cover(whole_since, whole_until)), buckets)
     return LatencyStats(
         since,
         until,
@@ -145,21 +142,38 @@ def _first_day(connection: sqlite3.Connection, keys: list[int], until_ms: int) -
     return min((first for first in firsts if first is not None), default=until_ms)
 
 
-_IN_RANGE = (
-    "session_key IN (SELECT value FROM json_each(?)) AND span_s = ? AND starts_at >= ? AND starts_at < ? GROUP BY "
-)
+# All runs in one statement: what is added up in SQLite needs no step of Python's. (Materialized, a run is taken apart
+# once, and not for each of its rows.)
+_RUNS = """
+    WITH run AS MATERIALIZED (
+        SELECT value->>'sign' AS sign, value->>'span_s' AS span_s, value->>'start' AS start, value->>'end' AS until
+        FROM json_each(?)
+    )
+"""
+_OF_RUNS = """
+    FROM run CROSS JOIN {table} AS r ON r.session_key IN (SELECT value FROM json_each(?))
+    AND r.span_s = run.span_s AND r.starts_at >= run.start AND r.starts_at < run.until
+"""
+_SUMS = f"""
+    {_RUNS} SELECT json_group_array(json_array(measure, messages, measured, late, sum_ms, max_ms)) FROM (
+        SELECT measure, sum(messages) AS messages, sum(measured) AS measured, sum(late) AS late,
+            sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms
+        {_OF_RUNS.format(table="latency_rollups")} GROUP BY measure)
+"""
+_BUCKETS = f"""
+    {_RUNS} SELECT json_group_array(json_array(measure, json(buckets), json(counts))) FROM (
+        SELECT measure, json_group_array(bucket) AS buckets, json_group_array(count) AS counts FROM (
+            SELECT measure, bucket, sum(count * sign) AS count
+            {_OF_RUNS.format(table="latency_histograms")} GROUP BY measure, bucket
+        ) GROUP BY measure)
+"""
 
 
 def _add_sums(
-    connection: sqlite3.Connection, keys: list[int], run: tuple[int, int, int], sums: dict[Measure, Sums]
+    connection: sqlite3.Connection, keys: list[int], runs: list[tuple[int, int, int]], sums: dict[Measure, Sums]
 ) -> None:
-    sql = f"""
-        SELECT json_group_array(json_array(measure, messages, measured, late, sum_ms, max_ms)) FROM (
-            SELECT measure, sum(messages) AS messages, sum(measured) AS measured, sum(late) AS late,
-                sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms
-            FROM latency_rollups WHERE {_IN_RANGE} measure)
-    """
-    for measure, messages, measured, late, sum_ms, max_ms in unpacked(connection, sql, [packed(keys), *run]):
+    named = [{"span_s": span_s, "start": start, "end": end} for span_s, start, end in runs]
+    for measure, messages, measured, late, sum_ms, max_ms in unpacked(connection, _SUMS, [packed(named), packed(keys)]):
         if (known := sums.get(Measure(measure))) is not None:
             known.messages += messages
             known.measured += measured
@@ -171,18 +185,13 @@ def _add_sums(
 def _add_buckets(
     connection: sqlite3.Connection,
     keys: list[int],
-    run: tuple[int, int, int, int],
+    runs: list[tuple[int, int, int, int]],
     buckets: dict[Measure, dict[int, int]],
 ) -> None:
-    sign, *bounds = run
-    sql = f"""
-        SELECT json_group_array(json_array(measure, bucket, count)) FROM (
-            SELECT measure, bucket, sum(count) AS count
-            FROM latency_histograms WHERE {_IN_RANGE} measure, bucket)
-    """
-    for measure, bucket, count in unpacked(connection, sql, [packed(keys), *bounds]):
+    named = [{"sign": sign, "span_s": span_s, "start": start, "end": end} for sign, span_s, start, end in runs]
+    for measure, places, counts in unpacked(connection, _BUCKETS, [packed(named), packed(keys)]):
         if (known := buckets.get(Measure(measure))) is not None:
-            known[bucket] += sign * count
+            known.update(zip(places, counts, strict=True))
 
 
 def percentiles_of(buckets: dict[int, int], max_ms: int) -> dict[str, float | None]:
