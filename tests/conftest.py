@@ -18,6 +18,7 @@ PACKAGES = {
     "prometheus": "prometheus",
     "promtool": "prometheus",
     "systemd-analyze": "systemd",
+    "systemd-nspawn": "systemd-container",
     "systemd-sysusers": "systemd",
     "systemd-tmpfiles": "systemd",
     "mount": "mount",

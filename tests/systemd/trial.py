@@ -293,6 +293,20 @@ def a_backup_is_made_beside_the_daemon_and_is_whole() -> None:
     run("runuser", "-u", "pombal", "--", "pombal", "db", "check", "--deep", "--state-dir", str(made), cwd=Path("/"))
 
 
+@fact
+def the_timer_starts_it_by_itself() -> None:
+    """Told not to wait for the night."""
+    drop_in = Path("/etc/systemd/system/pombal-backup.timer.d/now.conf")
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Timer]\nOnActiveSec=1s\nRandomizedDelaySec=0\n")
+    systemctl("daemon-reload")
+    systemctl("restart", "pombal-backup.timer")
+    until("another backup", lambda: len(list(BACKUPS.glob("pombal-*/backup.json"))) > 1)
+    until("its end", lambda: systemctl("show", "-P", "ActiveState", "pombal-backup.service").strip() == "inactive")
+    assert systemctl("show", "-P", "Result", "pombal-backup.service").strip() == "success"
+    assert run("find", str(BACKUPS), "-perm", "/077", "-printf", "%p %m\n") == ""
+
+
 # What is left behind
 
 
