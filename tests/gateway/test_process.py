@@ -66,6 +66,7 @@ def test_what_cannot_be_done_is_refused_before_it_begins(tmp_path: Path, argumen
 async def test_it_goes_with_sigterm_and_says_that_nothing_was_lost(tmp_path: Path) -> None:
     async with gateway_process(tmp_path / "g") as process:
         await process.until_ready()
+        assert "Umask:\t0077\n" in Path(f"/proc/{process.process.pid}/status").read_text()
         async with process.session():
             process.process.send_signal(signal.SIGINT)  # the terminal's Ctrl-C is the daemon's to decide on
             process.process.send_signal(signal.SIGTERM)

@@ -36,6 +36,7 @@ def run(options: Options, log_settings: LogSettings) -> int:
     """
     listening.check(options.listen)
     token = listening.token_of(options.listen)
+    os.umask(0o077)  # keys and spools are for this user alone, where no daemon has seen to it as well
     os.dup2(2, 1)
     os.environ["NEONIZE_BOT_TAG"] = "off"  # else every text is marked as a bot's
     factory = load()
