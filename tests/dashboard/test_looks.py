@@ -3,6 +3,9 @@
 POMBAL_SCREENSHOTS=docs/dashboard .venv/bin/pytest tests/dashboard/test_looks.py
 """
 
+import base64
+import hashlib
+import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import segno
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.dashboard.live import WAIT_MS, LiveDaemon, Visitor, chromium, overflows, until
@@ -35,6 +39,7 @@ PAGES = {
     "latency": "/latency?since=1h",
     "machine-room": "/machine",
     "error": "/sessions/nobody",
+    "no-such-page": "/no/such/page",
 }
 # Between them these have everything that a colour is given to.
 IN_THE_DARK = {"sessions", "session", "link", "chat", "messages", "latency", "machine-room", "error"}
@@ -77,10 +82,40 @@ def furnish(daemon: LiveDaemon) -> None:
             daemon.inject("vendas", text)
         else:
             daemon.call("message.send", session="vendas", to="5511922220000", text=text)
+    show_every_kind(daemon)
     for number in range(5):
         daemon.call("message.send", session="suporte", to=f"551194444{number:04}", text="O boleto foi enviado.")
     until(lambda: not daemon.call("message.list", status="sent")["results"])
     until(lambda: not daemon.call("message.list", status="queued")["results"])
+
+
+def show_every_kind(daemon: LiveDaemon) -> None:
+    """An answer, a picture, a file, a place, a reaction and a message that WhatsApp refused."""
+
+    def send(**content: Any) -> None:
+        daemon.call("message.send", session="vendas", to="5511922220000", **content)
+
+    until(lambda: len(daemon.call("message.list", session="vendas", direction="inbound")["results"]) == 8)
+    asked = daemon.call("message.list", session="vendas", search="4711")["results"][0]["message_id"]
+    send(text="O código para pagar é este.", **picture(daemon))
+    send(type="document", media=stored(daemon, b"%PDF-1.4" * 12_000, "application/pdf", "nota-fiscal-4711.pdf"))
+    send(type="location", location={"latitude": -23.561, "longitude": -46.656, "name": "Loja Augusta"})
+    send(text="A nota do pedido vai aqui em cima.", quoted_message_id=asked)
+    send(type="reaction", reaction={"message_id": asked, "emoji": "❤️"})
+    daemon.call("simulator.fault", name="vendas", kind="nack")
+    send(text="Qualquer coisa, é só chamar!")
+
+
+def picture(daemon: LiveDaemon) -> dict[str, Any]:
+    drawn = io.BytesIO()
+    segno.make("pombal").save(drawn, kind="png", scale=6)
+    return {"type": "image", "media": stored(daemon, drawn.getvalue(), "image/png", "pix.png")}
+
+
+def stored(daemon: LiveDaemon, content: bytes, mime_type: str, file_name: str) -> dict[str, str]:
+    digest = hashlib.sha256(content).hexdigest()
+    daemon.call("media.put", data=base64.b64encode(content).decode(), offset=0, sha256=digest)
+    return {"sha256": digest, "mime_type": mime_type, "file_name": file_name}
 
 
 @pytest.fixture(scope="module")
