@@ -52,7 +52,7 @@ def test_options_of_all_commands_are_told_of() -> None:
 def test_every_command_that_asks_the_daemon_takes_socket_and_json() -> None:
     for name, command in COMMANDS.items():
         options = {option for param in command.params for option in param.opts}
-        if name.split()[1] not in ("serve", "config", "db", "gateway"):
+        if name.split()[1] not in ("serve", "config", "db", "gateway", "bench"):
             assert {"--socket", "--json"} <= options, name
 
 

@@ -88,6 +88,20 @@ async def test_nothing_is_left_below_the_state_directory(home_with: Callable[[Se
     check_database(home.database)
 
 
+async def test_what_the_simulator_left_behind_is_cleaned_too(home_with: Callable[[Settings], Home]) -> None:
+    home = home_with(SETTINGS)
+    async with home.daemon() as daemon, daemon.client() as client:
+        names = await talked_to(client, "vendas")
+        await daemon.stop()
+    home.configure({"simulator": {"enabled": False}, "sessions": {"default_link": "web"}})
+    async with home.daemon() as daemon, daemon.client() as client:
+        with trio.fail_after(WAIT_S):
+            done = await client.contact_erase(WHOM)
+        assert (done.state, done.not_reached) == ("done", [])
+        assert traces(home.state, *SPELLINGS, *names, *SECRETS) == []
+        await daemon.stop()
+
+
 async def until_listed(client: Client, number: str) -> list[str | None]:
     await until(client, lambda event: event["data"].get("text_content") == "de novo", types=["message.received"])
     return [message.text_content for message in (await client.message_list(contact_number=number)).results]
@@ -103,6 +117,8 @@ async def test_killed_half_way_it_is_finished_by_the_next_life(home_with: Callab
         with trio.fail_after(WAIT_S):
             again = await client.contact_erase(WHOM)
             assert (await client.contact_erasure(begun.erasure)).state == again.state == "done"
+        noted = (await client.audit_list(method="contact.erase")).results
+        assert [(entry.outcome, entry.caller.uid) for entry in noted] == [("ok", os.getuid())] * 2
         assert traces(home.state, *SPELLINGS, *names, *SECRETS) == []
         await daemon.stop()
     check_database(home.database)

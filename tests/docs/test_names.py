@@ -45,4 +45,5 @@ def test_keys_written_with_their_section_exist(page: Path) -> None:
 
 
 def is_known(name: str) -> bool:
-    return name in KEYS | METHOD_OR_EVENT or re.search(r"\.(toml|md|db|service|socket|sock|lock)$", name) is not None
+    is_file = re.search(r"\.(toml|md|db|json|service|socket|sock|lock)$", name) is not None
+    return is_file or name in KEYS | METHOD_OR_EVENT

@@ -82,7 +82,7 @@ class InLoopStore:
 
     async def rewrite(self) -> None:
         await trio.lowlevel.checkpoint()
-        self.writer.rewrite(lambda: None)
+        self.writer.rewrite(lambda: True)
 
     async def empty_log(self) -> bool:
         await trio.lowlevel.checkpoint()

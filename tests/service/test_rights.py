@@ -4,8 +4,9 @@ import trio
 from trio.testing import MockClock
 
 from pombal.model.changes import WantErasure
-from pombal.model.errors import Kind
-from pombal.model.person import parse_person
+from pombal.model.errors import Kind, PombalError
+from pombal.model.person import Person, parse_person
+from pombal.model.person_sides import Belongings, SideReport
 from tests.fakes.rooms import World, outcome
 from tests.service.world import ANA, ask, injected, ready
 
@@ -76,6 +77,37 @@ async def test_the_log_says_who_erased_and_not_whom(autojump_clock: MockClock, w
     (entry, *_) = (await ask(world, "audit.list", method="contact."))["results"]
     assert (entry["outcome"], entry["target"]) == ("ok", {"number": "5511*******00"})
     assert await outcome(ask(world, "contact.erase", ANA, number=WHOM)) == Kind.FORBIDDEN
+
+
+class Stuck:
+    """A link's side whose files are in use, for as long as it is asked about one person."""
+
+    name = "stuck"
+
+    def __init__(self) -> None:
+        self.number: str | None = WHOM
+
+    async def also_called(self, person: Person) -> Person:
+        return person
+
+    async def erase(self, person: Person, belongings: Belongings) -> SideReport:
+        await trio.lowlevel.checkpoint()
+        if self.number in person.numbers:
+            raise PombalError(Kind.UNAVAILABLE, "the file is in use")
+        return SideReport()
+
+
+async def test_one_that_has_to_wait_holds_up_no_other(autojump_clock: MockClock, world: World) -> None:
+    await ready(world)
+    await injected(world, TEXT, **{"from": WHOM})
+    stuck = Stuck()
+    world.sides.append(stuck)
+    waits = await ask(world, "contact.erase", number=WHOM, wait_s=1.0)
+    assert (waits["state"], waits["step"]) == ("wanted", "waits: the file is in use")
+    assert (await ask(world, "contact.erase", number="5511922220001"))["state"] == "done"
+    stuck.number = None
+    assert (await ask(world, "contact.erase", number=WHOM))["state"] == "done"
+    assert (await ask(world, "message.list", session="ana"))["results"] == []
 
 
 async def test_what_was_wanted_is_done_after_a_restart(autojump_clock: MockClock, world: World) -> None:

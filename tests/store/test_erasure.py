@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from pombal.store.person_queries import (
     rejected_of,
     sessions_naming,
 )
+from pombal.store.writer import StoreUnavailable
 from tests.store.building import Store, queue, reach, receive
 
 NUMBER, SHORT = "5511987654321", "551187654321"
@@ -67,7 +69,7 @@ def scrub(store: Store) -> None:
     at, begins = store.clock(), True
     while store.do(changes.MergeSearch(at=at, pages=16, begins=begins)):
         begins = False
-    store.writer.rewrite(lambda: None)
+    store.writer.rewrite(lambda: True)
     assert store.writer.empty_log()
     store.do(changes.FinishErasures(at=at, erasures=("E1",)))
 
@@ -196,6 +198,21 @@ def test_one_person_is_erased_once_at_a_time(store: Store) -> None:
     assert store.do(want(id="E1", person=parse_person(NUMBER))).id == "E1"
     assert store.do(want(id="E2", person=parse_person(SHORT))).id == "E1"
     assert store.do(want(id="E3", person=parse_person("5511888888888"))).id == "E3"
+
+
+def test_a_rewrite_is_given_up_or_refused_without_room_and_changes_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = store.session().key
+    for part in range(10):
+        store.commit(*[receive(store.clock(), key, f"{part}-{number}", "x" * 400) for number in range(500)])
+    before = store.rows("SELECT * FROM messages")
+    with pytest.raises(StoreUnavailable):
+        store.writer.rewrite(lambda: False)
+    monkeypatch.setattr("pombal.store.writer.os.statvfs", lambda path: SimpleNamespace(f_bavail=1, f_frsize=4096))
+    with pytest.raises(StoreUnavailable, match="bytes of disk, and 4096 are free"):
+        store.writer.rewrite(lambda: True)
+    assert store.rows("SELECT * FROM messages") == before
 
 
 def test_no_byte_is_left(store: Store) -> None:

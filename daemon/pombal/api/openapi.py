@@ -10,13 +10,21 @@ from pydantic.json_schema import models_json_schema
 from pombal import __version__
 from pombal.api.documented import SCHEMAS
 from pombal.api.examples import EXAMPLES
-from pombal.api.requests import EraseBody, MarkReadBody, PairCodeBody, SendBody, SessionBody, StartBody
+from pombal.api.requests import EraseBody, ExportBody, MarkReadBody, PairCodeBody, SendBody, SessionBody, StartBody
 from pombal.model import results as r
 from pombal.model.errors import Kind
 from pombal.model.message import Message
 from pombal.model.session import Session
 
-BODIES: tuple[type[BaseModel], ...] = (StartBody, SessionBody, PairCodeBody, MarkReadBody, SendBody, EraseBody)
+BODIES: tuple[type[BaseModel], ...] = (
+    StartBody,
+    SessionBody,
+    PairCodeBody,
+    MarkReadBody,
+    SendBody,
+    ExportBody,
+    EraseBody,
+)
 RESULTS: tuple[type[BaseModel], ...] = (
     Session, Message, r.SessionPage, r.MessagePage, r.SessionDeleted, r.SessionMetrics, r.LinkCode, r.LatencyStats,
     r.Marked, r.AuditPage, r.Erasure,

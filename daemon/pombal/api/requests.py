@@ -47,6 +47,12 @@ class MarkReadBody(Params):
     )
 
 
+class ExportBody(Params):
+    """POST /contacts/export/"""
+
+    number: p.Whom
+
+
 class EraseBody(Params):
     """POST /contacts/erase/"""
 

@@ -15,7 +15,7 @@ from pombal.model.clock import Clock
 from pombal.model.erasure import ErasureRow, ErasureState, Progress
 from pombal.model.errors import PombalError
 from pombal.model.person import Person
-from pombal.model.person_sides import LinkSide
+from pombal.model.person_sides import Belongings, LinkSide
 from pombal.recorder.recorder import Recorder
 from pombal.store.erasure_queries import unfinished_erasures
 from pombal.store.person_queries import (
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 MESSAGES_SLICE = 100
 ROWS_SLICE = 2000
 MERGE_PAGES = 200
-RETRY_S = 5.0
+RETRY_S = 10.0
 LOG_LOOK_S = 0.2
 
 Look = Callable[..., tuple[list[int], int]]
@@ -111,26 +111,40 @@ class Erasing:
             self._wanted = trio.Event()
             try:
                 if unfinished := await self._reader.run(unfinished_erasures):
-                    await self._round(unfinished)
+                    if not await self._round(unfinished):
+                        await trio.sleep(RETRY_S)
                     continue
             except (PombalError, StoreUnavailable) as error:
                 # What is wanted is written down: it goes on where it stopped, now or after a restart.
                 log.warning("erasure put off", reason=str(error))
+                self._say_all(list(self._progress.values()), f"waits: {error}")
                 await trio.sleep(RETRY_S)
                 continue
             await self._wanted.wait()
 
-    async def _round(self, unfinished: list[ErasureRow]) -> None:
-        for erasure in unfinished:
-            self._progress.setdefault(erasure.id, Progress())
-            if erasure.state == ErasureState.WANTED and erasure.person is not None:
+    async def _round(self, unfinished: list[ErasureRow]) -> bool:
+        """Whether all of them are done. One that has to wait, for a file that is in use say, holds up no other."""
+        ready = [erasure for erasure in unfinished if await self._is_removed(erasure)]
+        if ready:
+            await self._scrub([erasure.id for erasure in ready])
+            ids = tuple(erasure.id for erasure in ready)
+            await self._recorder.commit(changes.FinishErasures(at=self._clock(), erasures=ids))
+            for erasure in ready:
+                log.info("contact erased", erasure=erasure.id, removed=dict(self._progress.pop(erasure.id).removed))
+            self._tell()
+        return len(ready) == len(unfinished)
+
+    async def _is_removed(self, erasure: ErasureRow) -> bool:
+        """Whether no row is left of it by now; else it says why it waits."""
+        progress = self._progress.setdefault(erasure.id, Progress())
+        if erasure.state == ErasureState.WANTED and erasure.person is not None:
+            try:
                 await self._remove(erasure, erasure.person)
-        await self._scrub([erasure.id for erasure in unfinished])
-        ids = tuple(erasure.id for erasure in unfinished)
-        await self._recorder.commit(changes.FinishErasures(at=self._clock(), erasures=ids))
-        for erasure in unfinished:
-            log.info("contact erased", erasure=erasure.id, removed=dict(self._progress.pop(erasure.id).removed))
-        self._tell()
+            except PombalError as error:
+                log.warning("erasure put off", erasure=erasure.id, reason=error.message)
+                self._say(progress, f"waits: {error.message}")
+                return False
+        return True
 
     # Rows
 
@@ -153,14 +167,15 @@ class Erasing:
     async def _at_links(self, erasure: ErasureRow, person: Person, progress: Progress) -> None:
         """First, while their messages still say under which ids WhatsApp's client has them."""
         self._say(progress, "looks for their messages")
-        link_ids: dict[str, list[str]] = {}
+        belongings = Belongings()
         ids = await self._reader.run(ids_by_key)
         async for found in self._windows(erasure, person, mentions=False):
             for key, link_id in found.link_ids:
-                link_ids.setdefault(ids[key], []).append(link_id)
+                belongings.link_ids.setdefault(ids[key], []).append(link_id)
+            belongings.media.update(found.media)
         for side in self._sides:
             self._say(progress, f"removes them from the link {side.name}")
-            report = await side.erase(person, link_ids)
+            report = await side.erase(person, belongings)
             progress.removed[side.name] += report.removed
             progress.not_reached += [text for text in report.not_reached if text not in progress.not_reached]
 

@@ -27,7 +27,7 @@ from pombal.config.secret_files import SecretExposed, check_secret
 from pombal.config.settings import WebSettings
 from pombal.hub.hub import Hub
 from pombal.link.base import OpenLink
-from pombal.link.simulator import SimulatedNetwork, SimulatorSide, validate_settings
+from pombal.link.simulator import LeftBehindSide, SimulatedNetwork, SimulatorSide, validate_settings
 from pombal.link.web import WebLinks, WebSide, check_session_settings
 from pombal.media.claims import Claims
 from pombal.media.files import MediaFiles
@@ -125,7 +125,7 @@ async def build_rooms(
     web = WebLinks(settings.web, shelf, tree, paths.gateways, paths.web, os.environ)
     context = _context(recorder, reader, network, web, live, collector)
     registry = Registry(context, tree, metrics.session_restarted)
-    sides: list[LinkSide] = [WebSide(paths.web), *([] if network is None else [SimulatorSide(network)])]
+    sides = _sides(web, network, live, paths)
     erasing = Erasing(recorder, reader, writer, collector, sides, hub.forget_shown, system_clock)
     deps = Deps(
         registry=registry,
@@ -188,6 +188,16 @@ def _network(live: LiveSettings, paths: Paths) -> SimulatedNetwork | None:
     if not simulator.enabled:
         return None
     return SimulatedNetwork(simulator, system_clock, paths.simulator_db if simulator.durable else None)
+
+
+def _sides(web: WebLinks, network: SimulatedNetwork | None, live: LiveSettings, paths: Paths) -> list[LinkSide]:
+    """Who keeps something of people beside the store."""
+    sides: list[LinkSide] = [WebSide(web, paths.web)]
+    if network is not None:
+        sides.append(SimulatorSide(network))
+    if network is None or not live.current.simulator.durable:
+        sides.append(LeftBehindSide(paths.simulator_db))
+    return sides
 
 
 def _checks(network: SimulatedNetwork | None, web: WebSettings) -> dict[LinkKind, CheckSettings]:

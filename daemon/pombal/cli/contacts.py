@@ -1,15 +1,21 @@
 """`pombal contact`: what is known of people, and what they may ask for."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
 
-from pombal.cli.client import ask
+from pombal.cli.client import ask, call_patiently, talk
 from pombal.cli.columns import Columns
 from pombal.cli.options import Json, SessionName, Socket, given
-from pombal.cli.output import emit, facts, moment, state, yes_no
+from pombal.cli.output import emit, facts, moment, one_line, size, state, yes_no
 from pombal.cli.questions import confirm
+from pombal.cli.saving import STDOUT, Write, written_to
+from pombal.cli.transfer_bar import transfer_bar
+
+if TYPE_CHECKING:
+    from pombal.control.client import Client
 
 app = typer.Typer(help="What is known of people, and their rights.", no_args_is_help=True)
 Whom = Annotated[
@@ -32,6 +38,50 @@ def check(
     """Ask WhatsApp which numbers have an account, and under which address."""
     result = ask(socket, "contact.check", {"session": session, "numbers": numbers})
     emit(result, as_json, lambda found: render_contacts(found["results"]))
+
+
+@app.command()
+def export(
+    number: Whom,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to; - is stdout.")] = Path(
+        "contact-export.zip"
+    ),
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there already.")] = False,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Save all that there is of a person as a zip: messages, files, events, as JSON.
+
+    With --json: print what was exported as well.
+    """
+    if output == STDOUT and as_json:
+        raise typer.BadParameter("the zip or the facts: both don't fit into one output", param_hint="--json")
+
+    async def work(client: "Client") -> dict[str, Any]:
+        async with written_to(output, force) as write:
+            made = await call_patiently(client, "contact.export", {"number": number})
+            await _read(client, made, write)
+        return made
+
+    made = talk(socket, work)
+    if output != STDOUT:
+        emit(
+            made, as_json, lambda shown: f"saved {one_line(str(output))} ({size(shown['size_bytes'])}): {_held(shown)}"
+        )
+
+
+async def _read(client: "Client", made: dict[str, Any], write: Write) -> None:
+    offset, is_end = 0, False
+    with transfer_bar("downloading", made["size_bytes"]) as progress:
+        while not is_end:
+            chunk = await client.contact_export_chunk(made["export"], offset=offset)
+            await write(chunk.data)
+            offset, is_end = offset + len(chunk.data), chunk.eof
+            progress(offset)
+
+
+def _held(made: dict[str, Any]) -> str:
+    return ", ".join(f"{made[what]} {what.replace('_', ' ')}" for what in ("messages", "media_files", "events"))
 
 
 @app.command()

@@ -53,7 +53,7 @@ def media(
         if message["media"] is None:
             raise CommandFailed(f"message {message['session']} {message['message_id']} has no file")
         target = _target(output, message)
-        async with _written_to(target, force) as write:
+        async with written_to(target, force) as write:
             await _download(client, message["media"], write)
         return message, target
 
@@ -75,7 +75,7 @@ async def _download(client: "Client", media: dict[str, Any], write: Write) -> No
 
 
 @asynccontextmanager
-async def _written_to(target: Path, force: bool) -> AsyncIterator[Write]:
+async def written_to(target: Path, force: bool) -> AsyncIterator[Write]:
     """What is written gets its name when the block ends well. Raises CommandFailed."""
     import trio
 

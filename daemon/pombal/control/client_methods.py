@@ -23,7 +23,7 @@ class TypedMethods:
         """The raw result object."""
         raise NotImplementedError
 
-    async def _ask(self, method: str, answer: type[Answer], **params: Any) -> Answer:
+    async def _ask(self, method: str, answer: type[Answer], /, **params: Any) -> Answer:
         given = {name: value for name, value in params.items() if value is not None}
         return answer.model_validate(await self.call(method, given))
 
@@ -168,6 +168,13 @@ class TypedMethods:
         return await self._ask("token.create", r.TokenCreated, owner=owner, **params)
 
     # The rights of a contact
+
+    async def contact_export(self, number: str) -> r.ContactExport:
+        return await self._ask("contact.export", r.ContactExport, number=number)
+
+    async def contact_export_chunk(self, export: str, *, offset: int = 0, limit: int | None = None) -> r.MediaChunk:
+        """One chunk; after the last one (eof) the export is gone."""
+        return await self._ask("contact.export_chunk", r.MediaChunk, export=export, offset=offset, limit=limit)
 
     async def contact_erase(self, number: str, *, wait_s: float | None = None) -> r.Erasure:
         """Answered when it is done, or after wait_s."""

@@ -327,11 +327,15 @@ class ImportMessage(Asked, Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantErasure(Asked, Change):
-    """→ ErasureRow: this one, or the one that the same person is being erased by already."""
+    """→ ErasureRow: this one, or the one that the same person is being erased by already.
+
+    noted: who wanted it, for the audit log, in the same transaction: whoever dies afterwards must not take that along.
+    """
 
     id: str
     person: Person
     masked: str
+    noted: NoteCall | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -240,6 +240,22 @@ Whom = Annotated[
 ]
 
 
+class ContactExportParams(Params):
+    """contact.export"""
+
+    number: Whom
+
+
+class ContactExportChunkParams(Params):
+    """contact.export_chunk"""
+
+    export: Annotated[str, Field(min_length=1, max_length=64, description="As contact.export answered.")]
+    offset: Natural = 0
+    limit: Annotated[int, Field(ge=1, le=MEDIA_CHUNK_MAX_BYTES)] = Field(
+        MEDIA_CHUNK_MAX_BYTES, description="Bytes at most, before base64."
+    )
+
+
 class ContactEraseParams(Params):
     """contact.erase"""
 
@@ -316,9 +332,10 @@ class FaultParams(Params):
 
 __all__ = [
     "ActorsParams", "AuditListParams", "ChatListParams", "ContactCheckParams", "ContactEraseParams",
-    "ContactErasureParams", "EventListParams", "FaultKind", "FaultParams", "HighLatencyParams", "InjectParams",
-    "LatencyParams", "LatencySeriesParams", "MarkReadParams", "MediaGetParams", "MediaPutParams", "MessageGetParams",
-    "MessageListParams", "MessageRefParams", "NoParams", "PairCodeParams", "Params", "SendParams",
-    "SessionCreateParams", "SessionDeleteParams", "SessionFiguresParams", "SessionListParams", "SessionNameParams",
-    "SessionUpdateParams", "SubscribeParams", "TokenCreateParams", "UnsubscribeParams", "parse_params",
+    "ContactErasureParams", "ContactExportChunkParams", "ContactExportParams", "EventListParams", "FaultKind",
+    "FaultParams", "HighLatencyParams", "InjectParams", "LatencyParams", "LatencySeriesParams", "MarkReadParams",
+    "MediaGetParams", "MediaPutParams", "MessageGetParams", "MessageListParams", "MessageRefParams", "NoParams",
+    "PairCodeParams", "Params", "SendParams", "SessionCreateParams", "SessionDeleteParams", "SessionFiguresParams",
+    "SessionListParams", "SessionNameParams", "SessionUpdateParams", "SubscribeParams", "TokenCreateParams",
+    "UnsubscribeParams", "parse_params",
 ]  # fmt: skip

@@ -1,10 +1,17 @@
 """What the links' own sides have to do for a person who is erased."""
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from pombal.model.person import Person
+
+
+@dataclass(slots=True)
+class Belongings:
+    """Of a person's messages: WhatsApp's ids, by session id, and their files, by sha256."""
+
+    link_ids: dict[str, list[str]] = field(default_factory=dict)
+    media: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -23,8 +30,8 @@ class LinkSide(Protocol):
     async def also_called(self, person: Person) -> Person:
         """The person with the names that this side knows for them."""
 
-    async def erase(self, person: Person, link_ids: Mapping[str, Collection[str]]) -> SideReport:
-        """Remove them, so that nothing is left in any file. link_ids: WhatsApp's ids of their messages, by session id.
+    async def erase(self, person: Person, belongings: Belongings) -> SideReport:
+        """Remove them, so that nothing is left in any file.
 
         Safe to ask again. Raises PombalError (unavailable) where it may succeed later.
         """

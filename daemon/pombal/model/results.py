@@ -392,6 +392,18 @@ class TokenCreated(Result):
 # The rights of a contact
 
 
+class ContactExport(Result):
+    """contact.export: a zip that is ready to be read, and how much of what is in it."""
+
+    export: str
+    size_bytes: int
+    messages: int
+    media_files: int
+    events: int
+    contacts: int
+    rejected: int
+
+
 class Erasure(Result):
     """contact.erase and contact.erasure.
 

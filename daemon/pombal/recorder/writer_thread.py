@@ -7,7 +7,8 @@ kernel must not keep the process from ending.
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -21,6 +22,8 @@ from pombal.store.writer import CommitReport, Writer, describe
 log = structlog.get_logger()
 
 T = TypeVar("T")
+REWRITE_MIN_BYTES_PER_S = 2_000_000
+"""A disk that writes a database anew more slowly than this hangs."""
 
 
 class _Job:
@@ -40,19 +43,25 @@ class WriterThread:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._token = trio.lowlevel.current_trio_token()
         self._busy_since: float | None = None
+        self._allowed_s = 0.0
         self._stopped = trio.Event()
         self._thread = threading.Thread(target=self._run, name="pombal-writer", daemon=True)
         self._thread.start()
 
     @property
     def busy_s(self) -> float:
-        """How long the thread has been at its present job; 0 while it is idle."""
+        """How long the thread has been at its present job, beyond what that may take; 0 while it is idle."""
         since = self._busy_since
-        return 0.0 if since is None else time.monotonic() - since
+        return 0.0 if since is None else max(0.0, time.monotonic() - since - self._allowed_s)
 
-    def sign_of_life(self) -> None:
-        """The job at hand takes long and gets on: it does not hang. Called from within it."""
-        self._busy_since = time.monotonic()
+    @contextmanager
+    def may_take(self, seconds: float) -> Iterator[None]:
+        """What is done inside takes long and does not hang before that. Called from within a job."""
+        self._allowed_s = seconds
+        try:
+            yield
+        finally:
+            self._allowed_s = 0.0
 
     async def call(self, work: Callable[[], T]) -> T:
         """The result of work, run in the thread. A cancelled caller leaves the job to finish unheard."""
@@ -101,9 +110,17 @@ class ThreadedWriter:
     async def rewrite(self) -> None:
         """The database file anew, without a trace of what was removed; commits wait meanwhile.
 
-        Raises StoreUnavailable, having changed nothing.
+        Raises StoreUnavailable, having changed nothing. Cancelled, it is given up: a drain must not wait for it.
         """
-        await self.thread.call(partial(self.writer.rewrite, self.thread.sign_of_life))
+        given_up = threading.Event()
+        try:
+            await self.thread.call(partial(self._rewrite, given_up))
+        finally:
+            given_up.set()
+
+    def _rewrite(self, given_up: threading.Event) -> None:
+        with self.thread.may_take(self.writer.size_bytes() / REWRITE_MIN_BYTES_PER_S):
+            self.writer.rewrite(lambda: not given_up.is_set())
 
     async def empty_log(self) -> bool:
         """Whether nothing is left in the write-ahead log. Raises StoreUnavailable."""

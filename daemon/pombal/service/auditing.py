@@ -21,9 +21,11 @@ log = structlog.get_logger()
 UNNOTED = frozenset(
     (
         "message.send", "message.mark_read", "media.put", "simulator.inject",
-        "session.qr", "audit.list", "contact.erasure",
+        "session.qr", "audit.list", "contact.erasure", "contact.export_chunk",
     )
 )  # fmt: skip
+# What goes on for long after it was decided: its row is written with the decision.
+NOTED_WITHIN = frozenset({"contact.erase"})
 WAIT_S = 5.0
 LOOK_UP_S = 1.0
 
@@ -55,14 +57,20 @@ class Auditing:
             with trio.move_on_after(WAIT_S, shield=True):
                 await self._note(method, params, caller, outcome)  # noqa: ASYNC102  # bounded and shielded
 
-    async def _note(self, method: str, params: BaseModel, caller: Caller, outcome: str) -> None:
-        change = NoteCall(
+    async def change(self, method: str, params: BaseModel, caller: Caller, outcome: str) -> NoteCall:
+        """The row, for whoever writes it in the transaction of the change itself (NOTED_WITHIN)."""
+        return NoteCall(
             at=self._deps.clock(),
             method=method,
             outcome=outcome,
             caller=caller_of(caller, await self._user(caller.uid)),
             target=target_of(params),
         )
+
+    async def _note(self, method: str, params: BaseModel, caller: Caller, outcome: str) -> None:
+        if method in NOTED_WITHIN and outcome in (OK, UNHEARD):
+            return
+        change = await self.change(method, params, caller, outcome)
         try:
             if self._deps.recorder.unavailable is None:
                 await self._deps.recorder.commit(change)

@@ -62,6 +62,8 @@ def _methods() -> Iterator[Method]:
     yield Method("message.resend", p.MessageRefParams, Message, write, "Send a failed or uncertain message again.")
     yield Method("contact.check", p.ContactCheckParams, r.ContactsChecked, read, "Which numbers are on WhatsApp.")
 
+    yield Method("contact.export", p.ContactExportParams, r.ContactExport, secret, "All of a person, as a zip.")
+    yield Method("contact.export_chunk", p.ContactExportChunkParams, r.MediaChunk, secret, "Read an export.")
     yield Method("contact.erase", p.ContactEraseParams, r.Erasure, write, "Remove all that there is of a person.")
     yield Method("contact.erasure", p.ContactErasureParams, r.Erasure, secret, "How far an erasure is.")
 

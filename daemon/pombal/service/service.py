@@ -42,8 +42,8 @@ class PombalService:
         daemon, latency, messages = DaemonMethods(deps), LatencyMethods(deps), MessageMethods(deps)
         sessions, self._media = SessionMethods(deps, latency, check_settings), MediaMethods(deps)
         simulator, tokens = SimulatorMethods(deps), TokenMethods(deps)
-        rights = RightsMethods(deps)
         self._events, self._sending, self._auditing = EventMethods(deps), Sending(deps), Auditing(deps)
+        rights = RightsMethods(deps, self._auditing)
         self.handlers: dict[str, Handler] = {
             "daemon.status": daemon.status,
             "daemon.actors": daemon.actors,
@@ -70,6 +70,8 @@ class PombalService:
             "message.cancel": messages.cancel,
             "message.resend": messages.resend,
             "contact.check": messages.check_contacts,
+            "contact.export": rights.export,
+            "contact.export_chunk": rights.export_chunk,
             "contact.erase": rights.erase,
             "contact.erasure": rights.erasure,
             "latency.stats": latency.stats,

@@ -1,11 +1,15 @@
 """Finding what is stored of one person: their other names, their messages, and where others speak of them."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic_core import from_json
+
 from pombal.model.person import Person
+from pombal.model.times import iso
+from pombal.store.media_queries import NAMED
 from pombal.store.rows import packed, unpacked
 
 WINDOW_IDS = 20_000
@@ -21,6 +25,8 @@ class Found:
     next_id: int | None
     link_ids: list[tuple[int, str]] = field(default_factory=list)
     """(session key, WhatsApp's id) of those that are theirs."""
+    media: list[str] = field(default_factory=list)
+    """The files that theirs speak of, by sha256."""
 
 
 def everybody_called(connection: sqlite3.Connection, asked: Person) -> Person:
@@ -60,16 +66,18 @@ def look_through(
     last_id = min(from_id + WINDOW_IDS - 1, up_to_id)
     given = _given(person) | {"first": from_id, "last": last_id}
     theirs = connection.execute(
-        f"SELECT id, session_key, link_id FROM messages WHERE id BETWEEN :first AND :last AND {_IS_THEIRS} ORDER BY id",
+        f"SELECT id, session_key, link_id, {NAMED} FROM messages "
+        f"WHERE id BETWEEN :first AND :last AND {_IS_THEIRS} ORDER BY id",
         given,
     ).fetchall()
-    own = {row_id for row_id, _, _ in theirs}
+    own = {row_id for row_id, *_ in theirs}
     named = [row_id for row_id in _naming(connection, person, given) if row_id not in own] if mentions else []
     return Found(
-        [row_id for row_id, _, _ in theirs],
+        [row_id for row_id, *_ in theirs],
         named,
         last_id + 1 if last_id < up_to_id else None,
-        [(session_key, link_id) for _, session_key, link_id in theirs],
+        [(session_key, link_id) for _, session_key, link_id, _ in theirs],
+        [sha256 for *_, sha256 in theirs if sha256 is not None],
     )
 
 
@@ -126,15 +134,43 @@ def sessions_naming(connection: sqlite3.Connection, person: Person) -> list[int]
     ]
 
 
-def events_about(connection: sqlite3.Connection, message_ids: list[int], past_seq: int, limit: int) -> tuple[
-    list[tuple[int, str, int, int, str | None]], int
-]:  # fmt: skip
-    """(seq, type, at_ms, message, data) of events about these messages among the next; the last seq looked at."""
+def events_about(
+    connection: sqlite3.Connection, person: Person, past_seq: int, limit: int
+) -> tuple[list[dict[str, Any]], int]:
+    """Of the next events those about messages of theirs, as the log keeps them; the last seq looked at."""
+    sql = f"""
+        SELECT seq, type, at_ms, session_key, message, data,
+            EXISTS (SELECT 1 FROM messages WHERE id = events.message AND {_IS_THEIRS})
+        FROM events WHERE seq > :past ORDER BY seq LIMIT :limit
+    """
+    rows = connection.execute(sql, _given(person) | {"past": past_seq, "limit": limit}).fetchall()
+    ids = dict(connection.execute("SELECT key, id FROM sessions").fetchall())
+    found = [
+        {
+            "seq": seq, "type": kind, "at": iso(at_ms), "session_id": ids[key], "message": message,
+            "data": None if data is None else from_json(data),
+        }
+        for seq, kind, at_ms, key, message, data, is_theirs in rows
+        if is_theirs
+    ]  # fmt: skip
+    return found, rows[-1][0] if rows else past_seq
+
+
+def newest_id(connection: sqlite3.Connection) -> int:
+    """Of all messages that there ever were."""
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
+    return int(found[0]) if found else 0
+
+
+def raw_rejected(connection: sqlite3.Connection, ids: Collection[int]) -> list[dict[str, Any]]:
     rows = connection.execute(
-        "SELECT seq, type, at_ms, message, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?", [past_seq, limit]
-    ).fetchall()
-    wanted = set(message_ids)
-    return [row for row in rows if row[3] in wanted], rows[-1][0] if rows else past_seq
+        "SELECT id, at_ms, source, reason, raw FROM rejected WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        [packed(ids)],
+    )
+    return [
+        {"id": row_id, "at": iso(at_ms), "source": source, "reason": reason, "raw": raw}
+        for row_id, at_ms, source, reason, raw in rows
+    ]
 
 
 def contacts_of(connection: sqlite3.Connection, person: Person) -> list[list[Any]]:

@@ -1,5 +1,6 @@
 """The writer: one thread, one connection, one transaction for everything that waits."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,9 @@ from pombal.model.text import storable
 from pombal.store.decisions.dispatch import decide, load_for
 from pombal.store.workspace import Counters, Workspace, Written
 
-STEPS_BETWEEN_SIGNS_OF_LIFE = 100_000
+STEPS_BETWEEN_QUESTIONS = 100_000
+COPIES_OF_A_REWRITE = 2
+"""The new file itself, and the write-ahead log through which it takes the old one's place."""
 
 
 class StoreUnavailable(Exception):
@@ -71,13 +74,15 @@ class Writer:
         """Move the write-ahead log back into the database file, as far as readers allow."""
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
-    def rewrite(self, progressed: Callable[[], None]) -> None:
-        """Write the whole file anew, so that nothing of what was ever removed is left in it; takes room for another.
+    def rewrite(self, goes_on: Callable[[], bool]) -> None:
+        """Write the whole file anew, so that nothing of what was ever removed is left in it.
 
         SQLite overwrites what it deletes (`secure_delete`), but copies of rows that it moved within a page stay there.
-        progressed: called now and then meanwhile. Raises StoreUnavailable, having changed nothing.
+        goes_on: asked now and then; False gives it up. Raises StoreUnavailable, having changed nothing: also where the
+        disk has no room for two more of the file, for it would be full for everybody meanwhile.
         """
-        self._connection.set_progress_handler(progressed, STEPS_BETWEEN_SIGNS_OF_LIFE)
+        self._check_room()
+        self._connection.set_progress_handler(lambda: not goes_on(), STEPS_BETWEEN_QUESTIONS)
         try:
             self._connection.execute("PRAGMA temp_store = FILE")  # the whole file, which memory may not hold
             self._connection.execute("VACUUM")
@@ -86,6 +91,20 @@ class Writer:
         finally:
             self._connection.set_progress_handler(None, 0)
             self._connection.execute("PRAGMA temp_store = MEMORY")
+
+    def size_bytes(self) -> int:
+        """Of the database file, as far as it is in use."""
+        (pages,), (page_bytes,) = (
+            self._connection.execute(f"PRAGMA {what}").fetchone() for what in ("page_count", "page_size")
+        )
+        return int(pages) * int(page_bytes)
+
+    def _check_room(self) -> None:
+        (_, _, path) = self._connection.execute("PRAGMA database_list").fetchone()
+        room = os.statvfs(os.path.dirname(path))
+        needed, free = COPIES_OF_A_REWRITE * self.size_bytes(), room.f_bavail * room.f_frsize
+        if free < needed:
+            raise StoreUnavailable(f"writing the database anew takes {needed} bytes of disk, and {free} are free")
 
     def empty_log(self) -> bool:
         """Move all of the write-ahead log into the database file and leave none of it; False while somebody reads.

@@ -5,6 +5,6 @@ Deterministic for a seed: the same seed, the same calls and the same times make 
 
 from pombal.link.simulator.network import SimulatedNetwork
 from pombal.link.simulator.profiles import validate_settings
-from pombal.link.simulator.side import SimulatorSide
+from pombal.link.simulator.side import LeftBehindSide, SimulatorSide
 
-__all__ = ["SimulatedNetwork", "SimulatorSide", "validate_settings"]
+__all__ = ["LeftBehindSide", "SimulatedNetwork", "SimulatorSide", "validate_settings"]

@@ -1,10 +1,16 @@
-"""The simulated network's own side of an erasure."""
+"""The simulated network's own side of an erasure, whether it is switched on or has left its file behind."""
 
-from collections.abc import Collection, Mapping
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
+import trio
+
+from pombal.link.simulator.ledger import erase, open_ledger
 from pombal.link.simulator.network import SimulatedNetwork
+from pombal.model.errors import Kind, PombalError
 from pombal.model.person import Person
-from pombal.model.person_sides import SideReport
+from pombal.model.person_sides import Belongings, SideReport
 
 
 class SimulatorSide:
@@ -18,5 +24,29 @@ class SimulatorSide:
     async def also_called(self, person: Person) -> Person:
         return person
 
-    async def erase(self, person: Person, link_ids: Mapping[str, Collection[str]]) -> SideReport:
+    async def erase(self, person: Person, belongings: Belongings) -> SideReport:
         return SideReport(await self._network.forget_person(person))
+
+
+class LeftBehindSide:
+    """A LinkSide, for the database of a network that is not running: switched off, or no longer durable."""
+
+    name = "simulator's file"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def also_called(self, person: Person) -> Person:
+        return person
+
+    async def erase(self, person: Person, belongings: Belongings) -> SideReport:
+        return SideReport(await trio.to_thread.run_sync(self._erase, person))
+
+    def _erase(self, person: Person) -> int:
+        if not self._path.exists():
+            return 0
+        with closing(open_ledger(self._path)) as ledger:
+            try:
+                return erase(ledger, person)
+            except sqlite3.OperationalError as error:
+                raise PombalError(Kind.UNAVAILABLE, f"{self._path} cannot be cleaned now: {error}") from error

@@ -1,5 +1,6 @@
 """The link `web`: opens connections to gateways, local or elsewhere, and owns what runs for them."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,6 +24,8 @@ from pombal.link.wire import CloseCode, frames
 
 log = structlog.get_logger()
 
+LOOK_EVERY_S = 0.2
+
 
 class WebLinks:
     """``open`` is an OpenLink; it needs ``run``."""
@@ -43,7 +46,10 @@ class WebLinks:
         self._fleet = Fleet(settings, runtime, state, tree, environ)
         self._nursery: trio.Nursery | None = None
         self._is_draining = False
-        self._open_links = 0
+        self.elsewhere: set[str] = set()
+        self._open_links: Counter[str] = Counter()
+        self._talking: dict[str, Conversation] = {}
+        self._held: dict[str, trio.Event] = {}
         self._closed = Bell()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -61,13 +67,31 @@ class WebLinks:
     @asynccontextmanager
     async def open(self, context: LinkContext) -> AsyncIterator[WebLink]:
         """A connection for one session. Raises LinkLost, PombalError (invalid) for settings that cannot be."""
-        self._open_links += 1
+        while (held := self._held.get(context.session_id)) is not None:
+            await held.wait()
+        self._open_links[context.session_id] += 1
         try:
             async with self._conversation(context) as conversation, self._link(conversation, context) as link:
                 yield link
         finally:
-            self._open_links -= 1
+            self._open_links[context.session_id] -= 1
             self._closed.ring()
+
+    @asynccontextmanager
+    async def left_alone(self, session_id: str) -> AsyncIterator[None]:
+        """Inside, no gateway of ours is at the session's files. Its link is lost for that long, and connects again."""
+        released = self._held[session_id] = trio.Event()
+        try:
+            while self._open_links[session_id]:
+                if (conversation := self._talking.get(session_id)) is not None:
+                    await conversation.close(CloseCode.NORMAL)  # not only lost: the gateway is to leave the session
+                with trio.move_on_after(LOOK_EVERY_S):  # one may be on its way to a conversation just now
+                    await self._closed.wait()
+            await self._fleet.let_go(session_id)
+            yield
+        finally:
+            del self._held[session_id]
+            released.set()
 
     def forget(self, session_id: str) -> None:
         """The session has been deleted: its keys go, once no gateway has them in use."""
@@ -84,7 +108,7 @@ class WebLinks:
 
     async def stop(self) -> None:
         """Once all links are closed, end the gateways, and wait for it."""
-        while self._open_links:
+        while self._open_links.total():
             await self._closed.wait()
         await self._fleet.stop()
 
@@ -100,6 +124,7 @@ class WebLinks:
         """With a gateway elsewhere, or with one of ours, which is leased meanwhile."""
         url = validate_settings(context.settings).gateway_url or self._settings.gateway_url
         if url is not None:
+            self.elsewhere.add(context.session_id)
             way = way_to_url(url, context.session_id, self._settings.gateway_token_file)
             async with self._talk(way, context) as conversation:
                 yield conversation
@@ -121,6 +146,7 @@ class WebLinks:
             told_settings(context.settings, self._settings),
         )  # fmt: skip
         conversation = Conversation(way, session, self._settings)
+        self._talking[context.session_id] = conversation
         self._nursery.start_soon(conversation.serve)  # noqa: ASYNC113  # greeted waits for it
         try:
             await conversation.greeted()
@@ -129,6 +155,8 @@ class WebLinks:
             if conversation.is_unresponsive and suspect is not None:
                 suspect()
             code = CloseCode.GOING_AWAY if self._is_draining else CloseCode.NORMAL
+            if self._talking.get(context.session_id) is conversation:
+                del self._talking[context.session_id]
             await conversation.close(code)  # noqa: ASYNC102  # bounded and shielded within
 
     @asynccontextmanager

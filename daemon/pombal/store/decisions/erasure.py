@@ -10,6 +10,7 @@ from pombal.model.erasure import ErasureRow, ErasureState
 from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
 from pombal.model.message_status import Step
 from pombal.model.person import Person
+from pombal.store.decisions.audit import note
 from pombal.store.decisions.outbound import take_step
 from pombal.store.decisions.retention import count_as_earlier, remove
 from pombal.store.erasure_queries import erasure_by_id, unfinished_erasures
@@ -24,6 +25,8 @@ ERASED = "erased"
 
 def want(change: changes.WantErasure, space: Workspace) -> ErasureRow:
     """Write down that a person is to be erased; the same erasure where that was wanted before and is not done."""
+    if change.noted is not None:
+        note(change.noted, space)
     for there in unfinished_erasures(space.connection):
         if there.person is not None and there.person.numbers & change.person.numbers | (
             there.person.lids & change.person.lids
