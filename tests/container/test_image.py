@@ -104,6 +104,7 @@ def started(podman: Podman, config: Path, *more: str) -> str:
     container = podman("run", "--detach", *as_compose_says(config), *more, POMBAL["image"], "serve").strip()
     deadline = time.monotonic() + WAIT_S
     while podman.run("exec", container, *POMBAL["healthcheck"]["test"][1:]).returncode:
+        assert podman("inspect", "--format={{.State.Running}}", container) == "true\n", podman.run("logs", container)
         assert time.monotonic() < deadline, podman.run("logs", container)
         time.sleep(0.2)
     return container
