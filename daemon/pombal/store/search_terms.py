@@ -13,10 +13,19 @@ from typing import Any
 
 from pombal.store.rows import packed, unpacked
 
-TEXTS_AT_ONCE = 64
+TEXTS_AT_FIRST = 64
 WORDS_NAMED = 100  # of one search in all; looked up one by one, some 30 µs each
+_OTHER_LETTERS = re.compile(r"[^\W\x00-\x7f]")
 _WORDS = re.compile(r"[^\s\"]+")
-_NEXT = "SELECT term FROM messages_vocabulary WHERE term >= ? AND term < ? LIMIT 1"
+# From each word a step to the next, as no character of a word comes before "0": in one statement, because a statement a
+# word would have to wait for the interpreter lock each time (rows.py).
+_NAMED = """
+    WITH RECURSIVE named (term) AS (
+        SELECT (SELECT term FROM messages_vocabulary WHERE term >= ?1 AND term < ?2 LIMIT 1)
+        UNION ALL SELECT (SELECT term FROM messages_vocabulary WHERE term >= named.term || '0' AND term < ?2 LIMIT 1)
+        FROM named WHERE named.term IS NOT NULL LIMIT ?3
+    ) SELECT json_group_array(term) FROM named WHERE term IS NOT NULL
+"""
 _LATIN_END = "\u024f"
 
 
@@ -70,15 +79,23 @@ def matching(connection: sqlite3.Connection, ids: list[int], terms: SearchTerms,
     """
     texts = [row for row in unpacked(connection, _TEXTS, [packed(ids)]) if _may_match(row[1:], terms.tokens)]
     found: list[int] = []
-    for start in range(0, len(texts), TEXTS_AT_ONCE):
-        if len(found) < limit:
-            found += _matching(texts[start : start + TEXTS_AT_ONCE], terms.expression)
+    at, count = 0, TEXTS_AT_FIRST
+    while at < len(texts) and len(found) < limit:
+        found += _matching(texts[at : at + count], terms.expression)
+        at, count = at + count, 4 * count
     return found
 
 
 def _may_match(texts: list[str | None], tokens: tuple[str, ...]) -> bool:
-    text = _folded(" ".join(filter(None, texts)))
-    return not text.isascii() or all(token in text for token in tokens)
+    """Whether each token stands in the texts at all; True also where only the index knows how a letter is kept."""
+    text = " ".join(filter(None, texts))
+    if not text.isascii():
+        text = unicodedata.normalize("NFD", text)
+        if _OTHER_LETTERS.search(text):
+            return True
+        text = text.encode("ascii", "ignore").decode()
+    text = text.lower()
+    return all(token in text for token in tokens)
 
 
 def _matching(texts: list[list[Any]], expression: str) -> list[int]:
@@ -89,28 +106,15 @@ def _matching(texts: list[list[Any]], expression: str) -> list[int]:
     return [row_id for row_id, *_ in texts if row_id in hits]
 
 
-def _folded(text: str) -> str:
-    """Without case, and without what stands above and below letters."""
-    if text.isascii():
-        return text.lower()
-    return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char)).lower()
-
-
 def _as_indexed(word: str) -> str | None:
     """The word as the tokenizer (unicode61 remove_diacritics 2) keeps it, where that is beyond doubt: plain Latin."""
     if max(word) > _LATIN_END:
         return None
-    bare = _folded(word)
+    bare = "".join(char for char in unicodedata.normalize("NFD", word) if not unicodedata.combining(char)).lower()
     return bare if bare.isascii() and bare.isalnum() else None
 
 
 def _named(connection: sqlite3.Connection, token: str, most: int) -> list[str] | None:
     """The words of the index that begin so; None where they are more than that."""
-    found: list[str] = []
-    at, end = token, token + "\U0010ffff"
-    while (row := connection.execute(_NEXT, [at, end]).fetchone()) is not None:
-        if len(found) >= most:
-            return None
-        found.append(row[0])
-        at = f"{row[0]}0"  # the next one, as no character of a word comes before "0"
-    return found
+    found = [str(word) for word in unpacked(connection, _NAMED, [token, token + "\U0010ffff", most + 1])]
+    return None if len(found) > most else found
