@@ -17,7 +17,6 @@ from pombal.http_client import ApiError, AsyncClient
 from pombal.model.errors import Kind
 from pombal.model.message import Message
 from tests.daemon.harness import Running
-from tests.faults.ledger import Ledger
 
 CONTACTS = 500
 FILE_EVERY = 50  # one send in so many has a small file
@@ -39,7 +38,7 @@ class Timings:
 
 
 class Load:
-    """Everything of it runs until it is cancelled. What it was told is in the ledger, and in ``heard``."""
+    """Everything of it runs until it is cancelled. What it was told is in ``answered`` and in ``heard``."""
 
     def __init__(self, daemon: Running, token: str, sessions: list[str], *, sends_per_s: float, seed: int) -> None:
         self._daemon = daemon
@@ -48,7 +47,8 @@ class Load:
         self._sessions = sessions
         self._every_s = 1 / sends_per_s
         self._rng = random.Random(seed)
-        self.ledger = Ledger()
+        self.answered: dict[tuple[str, str], str | None] = {}
+        """The link_id of each send that was answered, by (session, message_id)."""
         self.heard: dict[str, int] = {}
         """By listener: the last event it was told. That it was told each, in order, is held while it listens."""
         self.refused = 0
@@ -91,7 +91,7 @@ class Load:
                     self.refused += 1
                 else:
                     self.send.add((time.perf_counter() - began) * 1000)
-                    self.ledger.answered(answer.model_dump())
+                    self.answered[answer.session, answer.message_id] = answer.link_id
 
             await self._every(self._every_s, send)
 

@@ -25,13 +25,17 @@ class Chart:
 
 
 CHARTS = (
-    Chart("objects of the interpreter", (("blocks", lambda each: each.blocks),)),
+    Chart(
+        "objects of the interpreter",
+        (("all", lambda each: each.blocks), ("without the simulator's memory", lambda each: each.kept_blocks)),
+    ),
     Chart(
         "memory, MiB",
         (("own", lambda each: each.anonymous_bytes / MIB), ("resident", lambda each: each.resident_bytes / MIB)),
     ),
     Chart("descriptors and threads", (("fds", lambda each: each.descriptors), ("threads", lambda each: each.threads))),
     Chart("write-ahead log, MiB", (("WAL", lambda each: each.wal_bytes / MIB),)),
+    Chart("processor time an event, ms", (("daemon", lambda each: each.event_cpu_ms),)),
     Chart(
         "medians of latency, ms",
         (
@@ -67,6 +71,6 @@ def _chart(chart: Chart, samples: Sequence[Sample], warm: float, top_y: float, e
         line = line_of(name, [(each.at_s / end_s, value_of(each)) for each in samples], top)
         colour = COLOURS[place]
         parts.append(f'<path d="{line.path}" stroke="{colour}"/>')
-        parts.append(f'<text x="{300 + 220 * place}" y="-8" style="fill:{colour}">{escape(name)}</text>')
+        parts.append(f'<text x="{300 + 240 * place}" y="-8" style="fill:{colour}">{escape(name)}</text>')
     parts.append(f'<text x="{WIDTH:g}" y="{HEIGHT + 18:g}" text-anchor="end">{end_s / 60:.0f} minutes</text>')
     return "\n".join([*parts, "</g>"])

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pombal.control.client import Client
+from pombal.link.simulator.ledger import REMEMBERED_SENDS_MAX
+
+BLOCKS_A_REMEMBERED_SEND = 3  # a key of two texts, one of which is its own, and its place in an OrderedDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,8 @@ class Sample:
 
     Latencies are medians of what ended since the sample before, None where nothing did. send_ms: from asking to the
     answer. event_ms: from the commit's stamp to the WebSocket client. bare_fsync_ms: a page written and synced beside
-    it, for what the disk and the machine were like.
+    it, for what the disk and the machine were like. event_cpu_ms: the daemon's processor time since the sample before,
+    by event: work that grows with history shows in it on the busiest machine.
     """
 
     at_s: float
@@ -40,6 +44,12 @@ class Sample:
     send_ms: float | None
     event_ms: float | None
     bare_fsync_ms: float | None
+    event_cpu_ms: float | None
+
+    @property
+    def kept_blocks(self) -> int:
+        """Without what the simulated network remembers, which is bounded and no part of a gateway."""
+        return self.blocks - BLOCKS_A_REMEMBERED_SEND * min(self.sent, REMEMBERED_SENDS_MAX)
 
     def object(self) -> dict[str, Any]:
         return asdict(self)
