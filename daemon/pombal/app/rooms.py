@@ -17,6 +17,7 @@ from pombal.app.erasing import Erasing
 from pombal.app.housekeeping import Housekeeping
 from pombal.app.media_collector import MediaCollector
 from pombal.app.retention import Retention
+from pombal.app.set_aside import SetAside
 from pombal.app.telemetry import Telemetry
 from pombal.auth.keys import load_keys
 from pombal.auth.tokens import Tokens
@@ -192,7 +193,7 @@ def _network(live: LiveSettings, paths: Paths) -> SimulatedNetwork | None:
 
 def _sides(web: WebLinks, network: SimulatedNetwork | None, live: LiveSettings, paths: Paths) -> list[LinkSide]:
     """Who keeps something of people beside the store."""
-    sides: list[LinkSide] = [WebSide(web, paths.web)]
+    sides: list[LinkSide] = [WebSide(web, paths.web), SetAside(paths.replaced)]
     if network is not None:
         sides.append(SimulatorSide(network))
     if network is None or not live.current.simulator.durable:
