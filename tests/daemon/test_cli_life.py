@@ -66,6 +66,14 @@ async def test_history_and_its_remedies_by_the_command_line(home: Home, tmp_path
         await daemon.stop()
 
 
+async def backed_up(home: Home) -> Path:
+    """A backup, below a directory that has no other."""
+    made = await home.command("db", "backup", str(home.root / "backups"), "--config", str(home.config))
+    assert made.code == 0, made.err
+    (backup,) = (home.root / "backups").iterdir()
+    return backup
+
+
 async def test_the_daemon_by_the_command_line(home: Home) -> None:
     async with home.daemon() as daemon, daemon.client() as client:
         await ready_session(client)
@@ -78,8 +86,7 @@ async def test_the_daemon_by_the_command_line(home: Home) -> None:
         assert json.loads(followed.out.splitlines()[0])
         checked = await home.command("db", "check", "--config", str(home.config), "--json")
         assert checked.json["problems"] == []
-        backup = home.root / "backup.db"
-        assert (await home.command("db", "backup", str(backup), "--config", str(home.config))).code == 0
+        backup = await backed_up(home)
         in_use = await home.command("db", "restore", str(backup), "--yes", "--config", str(home.config))
         assert in_use.code == 1
         assert f"pid {daemon.pid}" in in_use.err
@@ -90,12 +97,11 @@ async def test_the_daemon_by_the_command_line(home: Home) -> None:
 
 
 async def test_a_backup_brings_everything_back_under_a_new_log(home: Home) -> None:
-    backup = home.root / "backup.db"
     async with home.daemon() as daemon, daemon.client() as client:
         await ready_session(client)
         await client.message_send("vendas", ANA, text="kept", message_id="kept")
         before = await client.daemon_status()
-        assert (await home.command("db", "backup", str(backup), "--config", str(home.config))).code == 0
+        backup = await backed_up(home)
         await client.message_send("vendas", ANA, text="lost", message_id="lost")
         await daemon.stop()
     assert (await home.command("db", "restore", str(backup), "--yes", "--config", str(home.config))).code == 0
