@@ -70,7 +70,7 @@ async def backed_up(home: Home) -> Path:
     """A backup, below a directory that has no other."""
     made = await home.command("db", "backup", str(home.root / "backups"), "--config", str(home.config))
     assert made.code == 0, made.err
-    (backup,) = (home.root / "backups").iterdir()
+    (backup,) = (home.root / "backups").glob("pombal-*")
     return backup
 
 
