@@ -345,7 +345,6 @@ def main(out: TextIO) -> None:
             file=out,
             flush=True,
         )
-    print(json.dumps({"end": True}), file=out, flush=True)
 
 
 if __name__ == "__main__":
