@@ -17,7 +17,7 @@ from pombal.store.search_terms import SearchTerms
 MERGED_SESSIONS = 100  # of a user with more, the order of all ids is the shorter way
 SLOW_FROM_MS = 1000  # as in the column kind
 IN_ZONE = f"m.id BETWEEN z.zone * {ZONE_IDS} AND z.zone * {ZONE_IDS} + {ZONE_IDS - 1}"
-GATHER_FROM = 16_000  # steps gone in vain elsewhere, before the full-text index gathers all messages of many words
+GATHER_FROM = 64_000  # steps gone in vain elsewhere, before the full-text index gathers all messages of many words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
