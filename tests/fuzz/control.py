@@ -24,6 +24,8 @@ from tests.fuzz.mutate import Mutator
 WAIT_S = 120.0
 BURST_FRAMES = 1000
 ANSWER_MAX_BYTES = 67_108_864
+# A subscription tells what all others do for as long as the connection lasts; an erasure rebuilds the search index.
+SELDOM = ("events.subscribe", "contact.erase", "contact.export")
 IDS = (0, -1, 1.5, "a", "", "x" * 300, "é🚚", None, 2**63, 10**30, -0.0, "null")
 # A crash that was asked for is no find, and those that keep silent would only make the run slow.
 FAULTS = [kind for kind in FaultKind if kind not in (FaultKind.CRASH, FaultKind.HANG, FaultKind.STALL)]
@@ -63,8 +65,7 @@ class Frames:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self._valid = requests()
-        # A subscription tells what all others do, for as long as the connection lasts: now and then is enough.
-        self._weights = [0.1 if frame["method"] == "events.subscribe" else 1.0 for frame in self._valid]
+        self._weights = [0.1 if frame["method"] in SELDOM else 1.0 for frame in self._valid]
         self._mutator = Mutator(self.rng, self._valid)
         self._number = 0
 
