@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pombal.dashboard.views import conversations, latency, machine, stages
-from pombal.dashboard.views.charts import WIDTH, bars_of, line_of, nice_top, ticks_to
+from pombal.dashboard.views.charts import WIDTH, bars_of, line_of, nice_top, nice_top_ms, ticks_to
 from pombal.dashboard.views.sessions import line_of as session_line
 from pombal.dashboard.views.status import actions_of, tone_of
 from pombal.model.message import Direction, Message, MessageRow, MessageStatus, MessageType, Origin, show_message
@@ -171,6 +171,12 @@ class TestCharts:
 
     def test_nothing_has_an_axis_too(self) -> None:
         assert nice_top(0) == 1
+
+    @pytest.mark.parametrize(
+        ("value_ms", "top_ms"), [(0, 1), (730, 1000), (59_000, 100_000), (61_000, 120_000), (9_000_000, 18_000_000)]
+    )
+    def test_an_axis_of_time_ends_at_a_round_duration(self, value_ms: float, top_ms: float) -> None:
+        assert nice_top_ms(value_ms) == top_ms
 
     def test_a_line_has_gaps_and_dots(self) -> None:
         line = line_of("x", [(0, 0), (0.1, 10), (0.2, None), (0.3, 5), (0.4, None)], 10)

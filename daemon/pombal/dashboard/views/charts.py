@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 1080.0, 200.0  # a little room for the labels beside it, and it is as wide as a page
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 _NICE = (1, 2, 5, 10)
 
 
@@ -42,6 +43,12 @@ def nice_top(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(nice * power for nice in _NICE if nice * power >= value * 0.999999)
+
+
+def nice_top_ms(value_ms: float) -> float:
+    """As nice_top, in the unit that a duration of that length is told in: seconds, minutes or hours."""
+    unit_ms = next((unit for unit in (HOUR_MS, MINUTE_MS) if value_ms >= unit), 1)
+    return nice_top(value_ms / unit_ms) * unit_ms
 
 
 def ticks_to(top: float, height: float = HEIGHT, count: int = 4) -> list[Tick]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pombal.dashboard.views.charts import HEIGHT, WIDTH, Bar, Line, Tick, bars_of, line_of, nice_top, ticks_to
+from pombal.dashboard.views.charts import HEIGHT, WIDTH, Bar, Line, Tick, bars_of, line_of, nice_top_ms, ticks_to
 from pombal.model.results import LatencyBar, LatencyPoint, LatencySeries, LatencyStats, Percentiles
 
 MEASURES = ("to_sent", "to_delivered", "to_read", "inbound")
@@ -50,7 +50,7 @@ def time_chart(series: LatencySeries) -> TimeChart | None:
     if not points:
         return None
     span, step = max(1, series.until - series.since), series.step_seconds * 1000
-    top = nice_top(max((_p95(point, name) or 0 for point in points for name in SHOWN_OVER_TIME), default=0))
+    top = nice_top_ms(max((_p95(point, name) or 0 for point in points for name in SHOWN_OVER_TIME), default=0))
     most = max(_messages(point) for point in points)
     lefts = [(point.at - series.since) / span for point in points]
     width = max(1.0, WIDTH * step / span - 1)

@@ -26,6 +26,7 @@ class SessionLine:
     p95_ms: float | None
     inbound_p95_ms: float | None
     is_slow: bool
+    is_inbound_slow: bool
     queued: int
     actions: list[str]
     needs_phone: bool
@@ -41,7 +42,8 @@ def line_of(session: Session, figures: SessionFigures | None, acceptable_ms: int
         received_rate=0 if figures is None else figures.inbound_messages / MINUTES,
         p95_ms=p95,
         inbound_p95_ms=inbound,
-        is_slow=max(p95 or 0, inbound or 0) >= acceptable_ms,
+        is_slow=(p95 or 0) >= acceptable_ms,
+        is_inbound_slow=(inbound or 0) >= acceptable_ms,
         queued=0 if figures is None else figures.outbox_depth,
         actions=actions_of(session),
         needs_phone=waits_for_phone(session),
