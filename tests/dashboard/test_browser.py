@@ -281,5 +281,6 @@ def test_memory_stays_flat_while_much_arrives(busy_page: HeapWatch) -> None:
     growth = busy_page.bytes_a_minute()
     print(f"{growth / 1000:.0f} kB a minute over {busy_page.age_s:.0f} s: {busy_page.samples}")
     assert growth < GROWTH_MAX_BYTES_A_MINUTE
-    assert 60 < busy_page.page.locator(".bubble").count() <= BUBBLES_MAX
+    # where more arrived than a page holds before it was fetched, the thread is the newest page alone
+    assert 50 <= busy_page.page.locator(".bubble").count() <= BUBBLES_MAX
     assert is_same(busy_page.page)

@@ -35,7 +35,8 @@ function replaceChild(old, fresh) {
   return fresh;
 }
 
-// Lists grow at one end ("down": a thread, "up": newest first) or are shown whole (no `grow`).
+// Lists grow at one end ("down": a thread, "up": newest first) or are shown whole (no `grow`). Whether it is another list:
+// where more came than a page holds, what is between is not here, and the way to it is that of the new page.
 function mergeList(list, incoming, grow) {
   const known = new Map([...list.children].filter((child) => child.id).map((child) => [child.id, child]));
   const arrivals = [...incoming.children];
@@ -43,7 +44,7 @@ function mergeList(list, incoming, grow) {
   if (!overlaps) {
     for (const child of arrivals) sources.set(child, child.outerHTML);
     list.replaceChildren(...arrivals);
-    return;
+    return true;
   }
   let previous = null;
   const wanted = new Set(arrivals.map((child) => child.id));
@@ -64,6 +65,7 @@ function mergeList(list, incoming, grow) {
     }
   }
   if (!grow) for (const [id, child] of known) if (!wanted.has(id)) child.remove();
+  return false;
 }
 
 // What is taken away at the far end is loaded again from where the list now ends; fresh: the link that came with the part.
@@ -99,15 +101,16 @@ export function mergePart(part, html) {
     if (focus) part.querySelector(focus)?.focus();
     return;
   }
-  mergeList(list, incoming, grow);
+  const isAnother = mergeList(list, incoming, grow);
   for (const child of also ? [...also.children] : []) {
     const old = document.getElementById(child.id);
     if (old) replaceChild(old, child);
   }
   const more = part.querySelector("[data-more]")?.closest(".more");
   const fresh = content.querySelector("[data-more]")?.closest(".more");
-  if (!grow) {
-    if (more && fresh) more.replaceWith(fresh); else if (more) more.remove(); else if (fresh) part.append(fresh);
+  if (!grow || isAnother) {
+    more?.remove();
+    if (fresh && grow === "down") part.prepend(fresh); else if (fresh) part.append(fresh);
   }
   trim(list, grow, part, fresh);
 }

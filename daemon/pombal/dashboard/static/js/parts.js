@@ -4,6 +4,7 @@ import { mergePart, parse, remember } from "./merge.js";
 
 export const PAGE = { Accept: "text/html" };  // what is refused is told as a page too, in words
 const DEFAULT_PAUSE_MS = 500;
+const RETRY_MS = 2000;
 const ALSO_MAX = 50;
 
 export class Part {
@@ -52,6 +53,10 @@ export class Part {
     if (this.isWanted) { this.isWanted = false; this.refresh(); }
   }
 
+  later() {
+    setTimeout(() => this.refresh(), RETRY_MS);
+  }
+
   address(also) {
     const address = new URL(location.href);
     address.searchParams.delete("cursor");
@@ -72,10 +77,11 @@ export class Part {
       const html = await response.text();
       if (response.ok) this.put(html);
       else if (response.status < 500) this.fail(html);
-      // what the daemon cannot do just now it can do later: the page stays as it is
+      else this.later();  // what the daemon cannot do just now it can do then: the page stays as it is
     } catch (error) {
       if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
-      // no connection: the socket says so, and everything is fetched once it is back
+      // no connection: the socket says so, and everything is fetched once it is back; unless it never noticed
+      if (error instanceof TypeError && document.documentElement.dataset.live === "on") this.later();
     } finally {
       this.request = null;
     }
