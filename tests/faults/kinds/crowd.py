@@ -1,6 +1,7 @@
 """All sessions lose their link at once, as when a data centre's line is cut, and reconnect at once."""
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -27,9 +28,10 @@ async def inflict(world: World) -> None:
 
 
 async def _each(client: Client, method: str, params: Sequence[dict[str, Any]]) -> None:
-    async for answer in client.pipeline((method, each) for each in params):
-        if isinstance(answer, Exception):
-            raise answer
+    async with aclosing(client.pipeline((method, each) for each in params)) as answers:
+        async for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
 
 
 async def _until_ready(client: Client) -> None:

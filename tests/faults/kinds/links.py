@@ -11,7 +11,7 @@ from tests.faults.kinds.kind import Kind
 from tests.faults.world import DEDUPLICATING, FORGETFUL, World
 
 FAULTS = ("disconnect", "hang", "stall", "garbage", "crash", "nack")
-TIMES = 3
+TIMES = 2
 
 
 async def inflict(world: World) -> None:

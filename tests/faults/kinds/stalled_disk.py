@@ -24,7 +24,7 @@ async def inflict(world: World) -> None:
     life = await world.keeper.ready()
     process = psutil.Process(life.running.pid)
     await _busy_sessions(world)
-    before = process.memory_info().rss
+    before, known = process.memory_info().rss, _inbound(world)
     with world.prober.excusing("store"):
         async with trio.open_nursery() as nursery:
             with world.library.standstill():
@@ -34,12 +34,13 @@ async def inflict(world: World) -> None:
                 if world.extent.stall_s > 2 * TOLD_AFTER_S:
                     world.check("has not answered" in await world.prober.until_failing("store"), "health says why")
             nursery.cancel_scope.cancel()
-        peak = process.memory_info().rss - before
+        written, peak = _inbound(world) - known, process.memory_info().rss - before
         ended_s = trio.current_time()
         await _backlog_gone(world)
         took_s = trio.current_time() - ended_s
         await world.prober.until_well()
-    world.note(f"stalled for {world.extent.stall_s:g} s: {peak / 1e6:.0f} MB more, backlog gone in {took_s:.1f} s")
+    stall_s = world.extent.stall_s
+    world.note(f"{written} written in {stall_s:g} s: {peak / 1e6:.0f} MB more, backlog gone in {took_s:.1f} s")
     world.check(peak < GROWTH_MAX_BYTES, f"memory is bounded: {peak / 1e6:.0f} MB more")
     world.check(life.code is None, "it went on")
 
@@ -65,12 +66,16 @@ async def _write(world: World) -> None:
             await trio.sleep_until(began_s + count * BATCH / RATE)
 
 
+def _inbound(world: World, where: str = "") -> int:
+    """How many messages people have written, as the network has it."""
+    return int(rows(world.home.simulator_db, f"SELECT count(*) AS count FROM inbound {where}")[0]["count"])
+
+
 async def _backlog_gone(world: World) -> None:
     """What had waited on the network's side is recorded, but for what other traffic brings meanwhile."""
 
     async def gone() -> bool:
-        waiting = rows(world.home.simulator_db, "SELECT count(*) AS count FROM inbound WHERE acknowledged = 0")
-        return int(waiting[0]["count"]) < BATCH
+        return _inbound(world, "WHERE acknowledged = 0") < BATCH
 
     with trio.fail_after(GONE_WITHIN_S):
         await asked(gone)
