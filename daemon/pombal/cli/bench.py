@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import trio
 import typer
 
 from pombal.cli.columns import Columns
@@ -68,6 +67,8 @@ def bench(
 
 
 def _figures(name: str, benchmark: "Benchmark", runs: int, directory: Path | None) -> "Iterator[Figure]":
+    import trio
+
     from pombal.bench.running import BenchmarkFailed
 
     for number in range(1, runs + 1):

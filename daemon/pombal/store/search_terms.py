@@ -95,7 +95,7 @@ def _may_match(texts: list[str | None], tokens: tuple[str, ...]) -> bool:
             return True
         text = text.encode("ascii", "ignore").decode()
     text = text.lower()
-    return all(token in text for token in tokens)
+    return all(word in text for word in tokens)
 
 
 def _matching(texts: list[list[Any]], expression: str) -> list[int]:
