@@ -17,7 +17,8 @@ from pathlib import Path
 
 from pombal.app.retention import MESSAGES_SLICE, PAUSE_MIN_S
 from pombal.config.paths import Paths, ensure
-from pombal.model.changes import Change, PruneMessages
+from pombal.model.changes import Change
+from pombal.model.removal_changes import PruneMessages
 from tests.store.building import Store, receive
 
 DAY_MS = 86_400_000

@@ -12,8 +12,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from pombal.app.retention import MESSAGES_SLICE, Retention
-from pombal.model.changes import RemovedMessages
 from pombal.model.params import SessionDeleteParams
+from pombal.model.removal_changes import RemovedMessages
 from pombal.store.offline import check_database
 from tests.fakes.link import incoming
 from tests.fakes.rooms import World, running

@@ -2,17 +2,9 @@
 
 from typing import Any
 
+from pombal.model.daemon_results import ActorFacts, DaemonStatus, RecorderFacts, StoreFacts
+from pombal.model.latency_results import LatencyPercentiles, LatencyStats, Percentiles, SessionMetrics
 from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin, show_message
-from pombal.model.results import (
-    ActorFacts,
-    DaemonStatus,
-    LatencyPercentiles,
-    LatencyStats,
-    Percentiles,
-    RecorderFacts,
-    SessionMetrics,
-    StoreFacts,
-)
 from pombal.model.session import LinkKind, LiveFacts, SessionRow, show_session
 from pombal.model.session_state import Reason, SessionStatus
 

@@ -15,11 +15,12 @@ from pombal.control.bind import bind_socket
 from pombal.control.peers import PeerRules
 from pombal.control.server import ControlServer
 from pombal.model.caller import Caller, Role
+from pombal.model.daemon_results import Reloaded
 from pombal.model.errors import PombalError
 from pombal.model.events import Event, EventType
 from pombal.model.message import Direction, Message, MessageRow, MessageStatus, MessageType, Origin, show_message
 from pombal.model.params import SendParams
-from pombal.model.results import MediaStored, Reloaded
+from pombal.model.results import MediaStored
 from pombal.service.base import ReceiveChunk, SendAnswer, SendReply, Subscription
 
 Handler = Callable[[Any, Caller], Awaitable[BaseModel]]

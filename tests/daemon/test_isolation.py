@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from pombal.control.client import Client, RemoteError
-from pombal.model.results import ActorFacts
+from pombal.model.daemon_results import ActorFacts
 from tests.daemon.books import messages_in, rows
 from tests.daemon.harness import WAIT_S, Home, Running, Settings, ready_session, until, until_all, until_status
 from tests.daemon.raw_line import raw_line

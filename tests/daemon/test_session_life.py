@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pombal.control.client import Client, RemoteError
+from pombal.model.latency_results import LatencyStats
 from pombal.model.message import Message
-from pombal.model.results import LatencyStats
 from tests.daemon.harness import Home, Life, Settings, events_until, ready_session, until, until_all, until_status
 
 ANA, BIA = "5511987654321", "5521998765432"

@@ -12,7 +12,7 @@ import trio
 
 from pombal.control.client import Client, RemoteError
 from pombal.control.client_media import put_media
-from pombal.model.results import ActorFacts
+from pombal.model.daemon_results import ActorFacts
 from tests.daemon.harness import WAIT_S, Home, ready_session, until, until_all, until_status
 
 ROOT = Path(__file__).parents[2]

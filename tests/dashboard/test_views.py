@@ -11,10 +11,8 @@ from pombal.dashboard.views import conversations, latency, machine, stages
 from pombal.dashboard.views.charts import WIDTH, bars_of, line_of, nice_top, nice_top_ms, ticks_to
 from pombal.dashboard.views.sessions import line_of as session_line
 from pombal.dashboard.views.status import actions_of, tone_of
-from pombal.model.message import Direction, Message, MessageRow, MessageStatus, MessageType, Origin, show_message
-from pombal.model.results import (
-    ActorFacts,
-    CommitFacts,
+from pombal.model.daemon_results import ActorFacts, CommitFacts
+from pombal.model.latency_results import (
     LatencyBar,
     LatencyDistribution,
     LatencyPercentiles,
@@ -22,7 +20,8 @@ from pombal.model.results import (
     LatencySeries,
     Percentiles,
     SessionFigures,
-)  # fmt: skip
+)
+from pombal.model.message import Direction, Message, MessageRow, MessageStatus, MessageType, Origin, show_message
 from pombal.model.session import NOT_LIVE, LinkKind, Session, SessionRow, show_session
 from pombal.model.session_state import EVERY, Reason, SessionStatus
 from pombal.model.times import LATEST_MS

@@ -8,7 +8,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from pombal.config.settings import EventSettings
 from pombal.hub.subscription import EventFilter, Subscription
-from pombal.model import changes
+from pombal.model import changes, removal_changes
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import MessageStatus
 from pombal.store.event_log import events_after
@@ -293,7 +293,7 @@ async def test_what_was_purged_is_not_shown_out_of_memory(log: Log) -> None:
     log.commit(queue(log.store.clock(), 1, "m1", "secret"))
     log.publish()
     async with subscribe(log, after=2) as subscription:
-        log.commit(changes.PurgeMessages(at=log.store.clock(), session_key=1, limit=10))
+        log.commit(removal_changes.PurgeMessages(at=log.store.clock(), session_key=1, limit=10))
         log.commit(changes.DeleteSession(at=log.store.clock(), session_key=1, messages_deleted=1))
         log.publish()
         queued, deleted = await upto(subscription, 4)

@@ -8,9 +8,9 @@ from trio.testing import MockClock
 
 from pombal.model.audit import masked, target_of
 from pombal.model.caller import Caller, Role
-from pombal.model.changes import PruneAudit
 from pombal.model.errors import Kind
 from pombal.model.params import PairCodeParams, SessionUpdateParams, TokenCreateParams
+from pombal.model.removal_changes import PruneAudit
 from pombal.service.auditing import Auditing
 from tests.fakes.rooms import ADMIN, World, outcome
 from tests.service.world import ANA, BIA, ask, injected, ready

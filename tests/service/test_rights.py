@@ -3,7 +3,7 @@
 import trio
 from trio.testing import MockClock
 
-from pombal.model.changes import WantErasure
+from pombal.model.erasure_changes import WantErasure
 from pombal.model.errors import Kind, PombalError
 from pombal.model.person import Person, parse_person
 from pombal.model.person_sides import Belongings, SideReport

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pombal.model import changes
+from pombal.model import changes, removal_changes
 from pombal.model.changes import Change
 from pombal.model.clock import Stamp
 from pombal.model.session_state import READY, RESTRICTED, STOPPED, SessionState
@@ -16,7 +16,7 @@ from tests.store.oracle import Model, operations
 
 sessions = st.sampled_from([1, 2])
 others = st.one_of(
-    st.builds(lambda s: lambda at: changes.PurgeMessages(at=at, session_key=s, limit=2), sessions),
+    st.builds(lambda s: lambda at: removal_changes.PurgeMessages(at=at, session_key=s, limit=2), sessions),
     st.builds(lambda s: lambda at: changes.DeleteSession(at=at, session_key=s, messages_deleted=0), sessions),
     st.builds(lambda n: lambda at: create(at, n, id=f"ID-{n}-{at.mono_ms}"), st.sampled_from(["one", "two", "three"])),
     st.builds(
@@ -36,10 +36,12 @@ others = st.one_of(
         sessions,
         st.sampled_from([-1, 5]),
     ),
-    st.just(lambda at: changes.ClearCodes(at=at)),
-    st.builds(lambda n: lambda at: changes.PruneEvents(at=at, before_ms=at.wall_ms - n, limit=3), st.integers(0, 4000)),
+    st.just(lambda at: removal_changes.ClearCodes(at=at)),
     st.builds(
-        lambda n: lambda at: changes.PruneRollups(at=at, session_keys=(0, 1), before_ms=at.wall_ms - n),
+        lambda n: lambda at: removal_changes.PruneEvents(at=at, before_ms=at.wall_ms - n, limit=3), st.integers(0, 4000)
+    ),
+    st.builds(
+        lambda n: lambda at: removal_changes.PruneRollups(at=at, session_keys=(0, 1), before_ms=at.wall_ms - n),
         st.integers(0, 200_000),
     ),
     st.just(lambda at: changes.PutMedia(at=at, sha256="a" * 64, size_bytes=7)),

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from pombal.model import changes
+from pombal.model import changes, removal_changes
 from pombal.model.message import MessageStatus, Origin
 from pombal.store.chat_queries import list_chats
 from pombal.store.checks import chats as problems
@@ -90,7 +90,7 @@ def test_whatever_happens_the_list_says_what_the_messages_say(store: Store) -> N
         if dice.random() < 0.05:
             store.connection.execute("UPDATE messages SET chat_id = 'c9' WHERE chat_id = ?", [chat])
     assert list(problems(store.connection)) == []
-    store.do(changes.PurgeMessages(at=store.clock(), session_key=1, limit=1000))
+    store.do(removal_changes.PurgeMessages(at=store.clock(), session_key=1, limit=1000))
     assert listed(store, 1) == []
     assert list(problems(store.connection)) == []
 

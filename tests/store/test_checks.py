@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pombal.model import changes
+from pombal.model import changes, removal_changes
 from pombal.model.message import Direction, MessageStatus, Origin
 from pombal.store.connection import StoreError
 from pombal.store.offline import check_database
@@ -64,9 +64,9 @@ def test_an_empty_database_is_whole(store: Store) -> None:
 
 def test_it_stays_whole_through_retention_and_deletion(filled: Store) -> None:
     now = filled.clock.advance(HOUR_MS)
-    filled.do(changes.PruneEvents(at=now, before_ms=START_MS + 10 * HOUR_MS, limit=10_000))
-    filled.do(changes.PruneRollups(at=now, session_keys=(0, 1, 2), before_ms=START_MS + 7 * HOUR_MS + 600_000))
-    filled.do(changes.PurgeMessages(at=now, session_key=2, limit=1000))
+    filled.do(removal_changes.PruneEvents(at=now, before_ms=START_MS + 10 * HOUR_MS, limit=10_000))
+    filled.do(removal_changes.PruneRollups(at=now, session_keys=(0, 1, 2), before_ms=START_MS + 7 * HOUR_MS + 600_000))
+    filled.do(removal_changes.PurgeMessages(at=now, session_key=2, limit=1000))
     filled.do(changes.DeleteSession(at=now, session_key=2, messages_deleted=90))
     assert check(filled.path) == []
 
@@ -79,7 +79,7 @@ def test_it_stays_whole_when_a_message_moves_whose_minute_is_forgotten(store: St
     for name in ("late", "again"):
         store.do(reach(store.clock.advance(5), key, name, MessageStatus.FAILED, error_kind="x"))
     now = store.clock.advance(20 * 24 * HOUR_MS)
-    store.do(changes.PruneRollups(at=now, session_keys=(0, key), before_ms=now.wall_ms - 7 * 24 * HOUR_MS))
+    store.do(removal_changes.PruneRollups(at=now, session_keys=(0, key), before_ms=now.wall_ms - 7 * 24 * HOUR_MS))
     store.do(reach(now, key, "late", MessageStatus.DELIVERED))
     store.do(changes.ResendMessage(at=now, session_key=key, message_id="again"))
     assert check(store.path) == []

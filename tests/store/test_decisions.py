@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pombal.model import changes
+from pombal.model import changes, removal_changes
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import Direction, MessageStatus, MessageType, Origin
 from pombal.store.message_queries import list_messages
@@ -178,7 +178,7 @@ def test_codes_are_emptied_when_they_have_expired(store: Store) -> None:
     for is_qr, expires in ((True, 10), (False, 20)):
         store.do(changes.ShowCode(at=store.clock(), session_key=session.key, is_qr=is_qr, code="2@secret",
                                   expires_at_ms=store.clock().wall_ms + expires))  # fmt: skip
-    assert store.do(changes.ClearCodes(at=store.clock.advance(10))) == 1
-    assert store.do(changes.ClearCodes(at=store.clock())) == 0
+    assert store.do(removal_changes.ClearCodes(at=store.clock.advance(10))) == 1
+    assert store.do(removal_changes.ClearCodes(at=store.clock())) == 0
     assert store.one("SELECT count(*) FROM events WHERE data LIKE '%2@secret%'") == 1
-    assert store.do(changes.ClearCodes(at=store.clock.advance(10))) == 1
+    assert store.do(removal_changes.ClearCodes(at=store.clock.advance(10))) == 1

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from pombal.model import changes
+from pombal.model import changes, erasure_changes
 from pombal.model.audit import masked
-from pombal.model.changes import Change, RemovedMessages
+from pombal.model.changes import Change
 from pombal.model.erasure import ErasureState
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import MessageStatus, MessageType
 from pombal.model.person import Person, parse_person
+from pombal.model.removal_changes import RemovedMessages
 from pombal.store.checks import CHECKS
 from pombal.store.erasure_queries import unfinished_erasures
 from pombal.store.event_log import events_after
@@ -44,34 +45,34 @@ def whole(store: Store) -> Person:
 def erased(store: Store, person: Person) -> RemovedMessages:
     """Every step, in order, as the daemon takes them; what of the messages was removed."""
     at = store.clock()
-    wanted = store.do(changes.WantErasure(at=at, id="E1", person=person, masked=masked(NUMBER)))
+    wanted = store.do(erasure_changes.WantErasure(at=at, id="E1", person=person, masked=masked(NUMBER)))
     media: set[str] = set()
     count = 0
     next_id: int | None = 1
     while next_id is not None:
         found = look_through(store.connection, person, next_id, wanted.up_to, mentions=True)
-        gone = store.do(changes.EraseMessages(at=at, erasure="E1", message_ids=tuple(found.theirs)))
-        store.do(changes.RedactMentions(at=at, person=person, message_ids=tuple(found.mentions)))
+        gone = store.do(erasure_changes.EraseMessages(at=at, erasure="E1", message_ids=tuple(found.theirs)))
+        store.do(erasure_changes.RedactMentions(at=at, person=person, message_ids=tuple(found.mentions)))
         count, media, next_id = count + gone.count, media | set(gone.media), found.next_id
     for look, change in (
-        (events_of, lambda ids: changes.EraseEvents(at=at, seqs=ids)),
-        (rejected_of, lambda ids: changes.EraseRejected(at=at, ids=ids)),
-        (audit_of, lambda ids: changes.RedactAudit(at=at, person=person, ids=ids)),
+        (events_of, lambda ids: erasure_changes.EraseEvents(at=at, seqs=ids)),
+        (rejected_of, lambda ids: erasure_changes.EraseRejected(at=at, ids=ids)),
+        (audit_of, lambda ids: erasure_changes.RedactAudit(at=at, person=person, ids=ids)),
     ):
         store.do(change(tuple(look(store.connection, person, 0, 100_000)[0])))
     keys = tuple(sessions_naming(store.connection, person))
-    store.do(changes.EraseContacts(at=at, person=person, session_keys=keys))
-    store.do(changes.ForgetPerson(at=at, erasure="E1", receipt={"removed": {"messages": count}}))
+    store.do(erasure_changes.EraseContacts(at=at, person=person, session_keys=keys))
+    store.do(erasure_changes.ForgetPerson(at=at, erasure="E1", receipt={"removed": {"messages": count}}))
     return RemovedMessages(count, tuple(sorted(media)))
 
 
 def scrub(store: Store) -> None:
     at, begins = store.clock(), True
-    while store.do(changes.MergeSearch(at=at, pages=16, begins=begins)):
+    while store.do(erasure_changes.MergeSearch(at=at, pages=16, begins=begins)):
         begins = False
     store.writer.rewrite(lambda: True)
     assert store.writer.empty_log()
-    store.do(changes.FinishErasures(at=at, erasures=("E1",)))
+    store.do(erasure_changes.FinishErasures(at=at, erasures=("E1",)))
 
 
 def bytes_on_disk(store: Store) -> Iterator[tuple[str, bytes]]:
@@ -144,8 +145,8 @@ def test_what_waits_for_them_is_given_up_and_not_taken_again(store: Store) -> No
     waiting = queue(store.clock(), key, "B", "resposta", chat_id=HOME, contact_number=NUMBER)
     store.commit(waiting)
     at = store.clock()
-    store.do(changes.WantErasure(at=at, id="E1", person=parse_person(NUMBER), masked=masked(NUMBER)))
-    report = store.commit(changes.EraseMessages(at=at, erasure="E1", message_ids=(1,)))
+    store.do(erasure_changes.WantErasure(at=at, id="E1", person=parse_person(NUMBER), masked=masked(NUMBER)))
+    report = store.commit(erasure_changes.EraseMessages(at=at, erasure="E1", message_ids=(1,)))
     (told,) = report.events
     assert (told.row.data or {})["status"] == MessageStatus.FAILED
     with pytest.raises(PombalError, match="erased") as refused:
@@ -184,17 +185,17 @@ def test_files_are_named_until_they_were_looked_at(store: Store) -> None:
     store.commit(changes.PutMedia(at=store.clock(), sha256=sha256, size_bytes=1))
     store.commit(from_them(store, key, "A", None, message_type=MessageType.IMAGE, content=content))
     at = store.clock()
-    store.do(changes.WantErasure(at=at, id="E1", person=whole(store), masked=masked(NUMBER)))
-    assert store.do(changes.EraseMessages(at=at, erasure="E1", message_ids=(1,))).media == (sha256,)
+    store.do(erasure_changes.WantErasure(at=at, id="E1", person=whole(store), masked=masked(NUMBER)))
+    assert store.do(erasure_changes.EraseMessages(at=at, erasure="E1", message_ids=(1,))).media == (sha256,)
     assert unfinished_erasures(store.connection)[0].media == (sha256,)
-    store.do(changes.ForgetPerson(at=at, erasure="E1", receipt={}))
+    store.do(erasure_changes.ForgetPerson(at=at, erasure="E1", receipt={}))
     (left,) = unfinished_erasures(store.connection)
     assert (left.state, left.media, left.person) == (ErasureState.SCRUBBING, (), None)
 
 
 def test_one_person_is_erased_once_at_a_time(store: Store) -> None:
     at = store.clock()
-    want = partial(changes.WantErasure, at=at, masked=masked(NUMBER))
+    want = partial(erasure_changes.WantErasure, at=at, masked=masked(NUMBER))
     assert store.do(want(id="E1", person=parse_person(NUMBER))).id == "E1"
     assert store.do(want(id="E2", person=parse_person(SHORT))).id == "E1"
     assert store.do(want(id="E3", person=parse_person("5511888888888"))).id == "E3"

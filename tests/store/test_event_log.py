@@ -2,7 +2,7 @@
 
 import pytest
 
-from pombal.model import changes
+from pombal.model import changes, removal_changes
 from pombal.model.events import show_event
 from pombal.model.message import MessageStatus
 from pombal.store import event_log
@@ -79,7 +79,7 @@ def test_what_is_rare_is_found_without_reading_the_log(filled: Store) -> None:
 
 
 def test_bounds_after_pruning(filled: Store) -> None:
-    prune = changes.PruneEvents(at=filled.clock(), before_ms=START_MS + 5000, limit=100)
+    prune = removal_changes.PruneEvents(at=filled.clock(), before_ms=START_MS + 5000, limit=100)
     assert filled.do(prune) == 6
     assert (log_bounds(filled.connection).first_seq, log_bounds(filled.connection).last_seq) == (7, 12)
     assert seqs(events_after(filled.connection, 0, 3, NOW)) == [7, 8, 9]
@@ -87,7 +87,7 @@ def test_bounds_after_pruning(filled: Store) -> None:
 
 def test_pruning_goes_in_slices_and_leaves_the_newest(filled: Store) -> None:
     removed = []
-    while gone := filled.do(changes.PruneEvents(at=filled.clock(), before_ms=NOW, limit=5)):
+    while gone := filled.do(removal_changes.PruneEvents(at=filled.clock(), before_ms=NOW, limit=5)):
         removed.append(gone)
     assert removed == [5, 5, 1]
     assert (log_bounds(filled.connection).first_seq, last_seq(filled.connection)) == (12, 12)
@@ -107,7 +107,7 @@ def test_an_event_is_shown_as_it_was_told(store: Store) -> None:
 
 
 def test_events_of_removed_messages_and_deleted_sessions_stay(filled: Store) -> None:
-    filled.do(changes.PurgeMessages(at=filled.clock(), session_key=1, limit=100))
+    filled.do(removal_changes.PurgeMessages(at=filled.clock(), session_key=1, limit=100))
     filled.do(changes.DeleteSession(at=filled.clock(), session_key=1, messages_deleted=5))
     page = events_after(filled.connection, 0, 50, NOW, frozenset({"ID-one"}))
     assert seqs(page) == [1, 3, 5, 7, 9, 11, 13]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pombal.model import changes
+from pombal.model import changes, removal_changes
 from pombal.model.changes import Change
 from pombal.model.clock import Stamp
 from pombal.model.latency import PERCENTILES, Measure
@@ -222,7 +222,7 @@ def test_pruning_the_minutes_changes_no_answer(busy: Store) -> None:
         return [latency_stats(busy.connection, None, BOTH, since, until, now) for since, until in ranges]
 
     before = answers()
-    prune = changes.PruneRollups(at=busy.clock(), session_keys=(0, 1, 2), before_ms=now - MINUTES_KEPT_MS)
+    prune = removal_changes.PruneRollups(at=busy.clock(), session_keys=(0, 1, 2), before_ms=now - MINUTES_KEPT_MS)
     assert busy.do(prune) > 0
     assert answers() == before
     for table in ("latency_rollups", "latency_histograms"):
@@ -270,7 +270,7 @@ def test_a_database_from_before_gets_the_sums_of_owners(busy: Store) -> None:
 def test_rollups_outlive_their_messages(busy: Store) -> None:
     now = START_MS + 20 * DAY_MS
     before = latency_stats(busy.connection, [1], BOTH, None, now, now)
-    busy.do(changes.PurgeMessages(at=busy.clock(), session_key=1, limit=1000))
+    busy.do(removal_changes.PurgeMessages(at=busy.clock(), session_key=1, limit=1000))
     assert rows_of(busy, 1) == []
     assert latency_stats(busy.connection, [1], BOTH, None, now, now) == before
 

@@ -3,11 +3,12 @@
 import pytest
 
 from pombal.config.settings import StoreSettings
-from pombal.model import changes
-from pombal.model.changes import KeepRejected, PurgeMessages
+from pombal.model import changes, removal_changes
+from pombal.model.changes import KeepRejected
 from pombal.model.clock import Stamp
 from pombal.model.events import show_event
 from pombal.model.message import Direction, MessageStatus, Origin
+from pombal.model.removal_changes import PurgeMessages
 from pombal.store import reader as reader_module
 from tests.store.building import START_MS, Store, create, queue, reach, receive
 
@@ -65,7 +66,7 @@ def test_pruning_cuts_the_log_at_its_end_and_never_in_its_midst(store: Store) ->
     for wall_ms in (DAY_MS * 3, DAY_MS * 1, DAY_MS * 4):  # the wall clock is set back, and forward again
         store.do(changes.UpdateSession(at=Stamp(wall_ms, 1), session_key=session.key, fields={}))
     store.connection.execute("UPDATE events SET at_ms = ? WHERE seq = 1", [DAY_MS])
-    removed = store.do(changes.PruneEvents(at=Stamp(DAY_MS * 4, 1), before_ms=DAY_MS * 2, limit=100))
+    removed = store.do(removal_changes.PruneEvents(at=Stamp(DAY_MS * 4, 1), before_ms=DAY_MS * 2, limit=100))
     assert removed == 1
     assert store.rows("SELECT seq FROM events") == [(2,), (3,), (4,)]
 
@@ -75,7 +76,7 @@ def test_an_event_from_the_future_does_not_stop_pruning(store: Store) -> None:
     for wall_ms in (DAY_MS * 9000, DAY_MS, DAY_MS * 4):
         store.do(changes.UpdateSession(at=Stamp(wall_ms, 1), session_key=session.key, fields={}))
     store.connection.execute("UPDATE events SET at_ms = ? WHERE seq = 1", [DAY_MS])
-    store.do(changes.PruneEvents(at=Stamp(DAY_MS * 4, 1), before_ms=DAY_MS * 2, limit=100))
+    store.do(removal_changes.PruneEvents(at=Stamp(DAY_MS * 4, 1), before_ms=DAY_MS * 2, limit=100))
     assert store.rows("SELECT seq FROM events") == [(4,)]
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from pombal.model import changes
-from pombal.model.changes import ForgetMedia, PruneMessages, PutMedia, RemovedMessages
+from pombal.model import removal_changes
+from pombal.model.changes import PutMedia
 from pombal.model.errors import Kind
 from pombal.model.message import MessageStatus, MessageType
+from pombal.model.removal_changes import ForgetMedia, PruneMessages, RemovedMessages
 from pombal.store.media_queries import unused_media, without_row
 from pombal.store.offline import check_database
 from tests.store.building import Store, queue, reach, receive
@@ -200,5 +201,5 @@ def test_purging_names_the_files_too(store: Store) -> None:
     key = store.session().key
     put(store, ONE)
     store.do(picture(store, key, "p", ONE))
-    purge = changes.PurgeMessages(at=store.clock(), session_key=key, limit=10)
+    purge = removal_changes.PurgeMessages(at=store.clock(), session_key=key, limit=10)
     assert store.do(purge) == RemovedMessages(1, (ONE,))

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pombal.config.settings import RecorderSettings
-from pombal.model import changes
+from pombal.model import changes, removal_changes
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import MessageStatus
 from pombal.model.text import storable
@@ -78,7 +78,7 @@ class TestRoundTrip:
     def test_an_id_is_never_used_again(self, store: Store) -> None:
         session = store.session()
         last = store.do(queue(store.clock(), session.key, "a")).message.id
-        store.do(changes.PurgeMessages(at=store.clock(), session_key=session.key, limit=10))
+        store.do(removal_changes.PurgeMessages(at=store.clock(), session_key=session.key, limit=10))
         store.reopen()
         assert store.do(queue(store.clock(), session.key, "b")).message.id == last + 1
 

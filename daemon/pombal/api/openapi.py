@@ -11,6 +11,7 @@ from pombal import __version__
 from pombal.api.documented import SCHEMAS
 from pombal.api.examples import EXAMPLES
 from pombal.api.requests import EraseBody, ExportBody, MarkReadBody, PairCodeBody, SendBody, SessionBody, StartBody
+from pombal.model import latency_results
 from pombal.model import results as r
 from pombal.model.errors import Kind
 from pombal.model.message import Message
@@ -26,8 +27,8 @@ BODIES: tuple[type[BaseModel], ...] = (
     EraseBody,
 )
 RESULTS: tuple[type[BaseModel], ...] = (
-    Session, Message, r.SessionPage, r.MessagePage, r.SessionDeleted, r.SessionMetrics, r.LinkCode, r.LatencyStats,
-    r.Marked, r.AuditPage, r.Erasure,
+    Session, Message, r.SessionPage, r.MessagePage, r.SessionDeleted, latency_results.SessionMetrics, r.LinkCode,
+    latency_results.LatencyStats, r.Marked, r.AuditPage, r.Erasure,
 )  # fmt: skip
 DESCRIPTION = """\
 WhatsApp sessions, messages and how long each one took.

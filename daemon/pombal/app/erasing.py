@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 import trio
 
-from pombal.model import changes
+from pombal.model import changes, erasure_changes, removal_changes
 from pombal.model.clock import Clock
 from pombal.model.erasure import ErasureRow, ErasureState, Progress
 from pombal.model.errors import PombalError
@@ -128,7 +128,7 @@ class Erasing:
         if ready:
             await self._scrub([erasure.id for erasure in ready])
             ids = tuple(erasure.id for erasure in ready)
-            await self._recorder.commit(changes.FinishErasures(at=self._clock(), erasures=ids))
+            await self._recorder.commit(erasure_changes.FinishErasures(at=self._clock(), erasures=ids))
             for erasure in ready:
                 log.info("contact erased", erasure=erasure.id, removed=dict(self._progress.pop(erasure.id).removed))
             self._tell()
@@ -162,7 +162,7 @@ class Erasing:
         progress.removed["media_files"] += len(media)
         self._forget_shown()
         receipt = {"removed": dict(progress.removed), "not_reached": progress.not_reached}
-        await self._recorder.commit(changes.ForgetPerson(at=self._clock(), erasure=erasure.id, receipt=receipt))
+        await self._recorder.commit(erasure_changes.ForgetPerson(at=self._clock(), erasure=erasure.id, receipt=receipt))
 
     async def _at_links(self, erasure: ErasureRow, person: Person, progress: Progress) -> None:
         """First, while their messages still say under which ids WhatsApp's client has them."""
@@ -183,11 +183,11 @@ class Erasing:
         self._say(progress, "removes their messages")
         async for found in self._windows(erasure, person, mentions=True):
             for part in _slices(found.theirs, MESSAGES_SLICE):
-                change = changes.EraseMessages(at=self._clock(), erasure=erasure.id, message_ids=part)
-                removed: changes.RemovedMessages = await self._recorder.commit(change)
+                change = erasure_changes.EraseMessages(at=self._clock(), erasure=erasure.id, message_ids=part)
+                removed: removal_changes.RemovedMessages = await self._recorder.commit(change)
                 progress.removed["messages"] += removed.count
             for part in _slices(found.mentions, MESSAGES_SLICE):
-                redact = changes.RedactMentions(at=self._clock(), person=person, message_ids=part)
+                redact = erasure_changes.RedactMentions(at=self._clock(), person=person, message_ids=part)
                 progress.removed["mentions"] += await self._recorder.commit(redact)
 
     async def _windows(self, erasure: ErasureRow, person: Person, *, mentions: bool) -> AsyncIterator[Found]:
@@ -203,13 +203,13 @@ class Erasing:
         """Everything beside the messages: short tables but for the events."""
         now = self._clock()
         for name, look, change in (
-            ("events", events_of, lambda ids: changes.EraseEvents(at=now, seqs=ids)),
-            ("rejected", rejected_of, lambda ids: changes.EraseRejected(at=now, ids=ids)),
-            ("audit", audit_of, lambda ids: changes.RedactAudit(at=now, person=person, ids=ids)),
+            ("events", events_of, lambda ids: erasure_changes.EraseEvents(at=now, seqs=ids)),
+            ("rejected", rejected_of, lambda ids: erasure_changes.EraseRejected(at=now, ids=ids)),
+            ("audit", audit_of, lambda ids: erasure_changes.RedactAudit(at=now, person=person, ids=ids)),
         ):
             progress.removed[name] += await self._all(look, person, change)
         keys = await self._reader.run(partial(sessions_naming, person=person))
-        forget = changes.EraseContacts(at=now, person=person, session_keys=tuple(keys))
+        forget = erasure_changes.EraseContacts(at=now, person=person, session_keys=tuple(keys))
         progress.removed["contacts"] += await self._recorder.commit(forget)
 
     async def _all(self, look: Look, person: Person, change: Callable[[tuple[int, ...]], changes.Change]) -> int:
@@ -232,7 +232,9 @@ class Erasing:
         steps = [self._progress[erasure] for erasure in erasures]
         self._say_all(steps, "merges the search index")
         begins = True
-        while await self._recorder.commit(changes.MergeSearch(at=self._clock(), pages=MERGE_PAGES, begins=begins)):
+        while await self._recorder.commit(
+            erasure_changes.MergeSearch(at=self._clock(), pages=MERGE_PAGES, begins=begins)
+        ):
             begins = False
         self._say_all(steps, "writes the database anew")
         await self._store.rewrite()

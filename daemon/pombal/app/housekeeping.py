@@ -4,9 +4,10 @@ import structlog
 import trio
 
 from pombal.config.reload import LiveSettings
-from pombal.model.changes import Change, ClearCodes, FailQueue
+from pombal.model.changes import Change, FailQueue
 from pombal.model.clock import Clock
 from pombal.model.errors import PombalError
+from pombal.model.removal_changes import ClearCodes
 from pombal.recorder.recorder import Recorder
 from pombal.session.registry import Registry
 from pombal.store.message_queries import oldest_queued_at

@@ -7,8 +7,8 @@ import trio
 
 from pombal.media.claims import Claims
 from pombal.media.files import DRAWERS, MediaFiles
-from pombal.model.changes import ForgetMedia
 from pombal.model.clock import Clock
+from pombal.model.removal_changes import ForgetMedia
 from pombal.recorder.recorder import Recorder
 from pombal.store.media_queries import unused_media, without_row
 from pombal.store.reader import Reader

@@ -6,9 +6,9 @@ import trio
 from pombal.app.media_collector import MediaCollector
 from pombal.config.reload import LiveSettings
 from pombal.config.settings import RetentionSettings
-from pombal.model.changes import PruneAudit, PruneEvents, PruneMessages, PruneRollups, RemovedMessages
 from pombal.model.clock import Clock
 from pombal.model.errors import PombalError
+from pombal.model.removal_changes import PruneAudit, PruneEvents, PruneMessages, PruneRollups, RemovedMessages
 from pombal.model.removals import Removals
 from pombal.recorder.recorder import Recorder
 from pombal.session.registry import Registry

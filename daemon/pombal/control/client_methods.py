@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from pombal.model import daemon_results, latency_results
 from pombal.model import results as r
 from pombal.model.message import Message
 from pombal.model.session import Session
@@ -29,19 +30,19 @@ class TypedMethods:
 
     # The daemon
 
-    async def daemon_status(self) -> r.DaemonStatus:
-        return await self._ask("daemon.status", r.DaemonStatus)
+    async def daemon_status(self) -> daemon_results.DaemonStatus:
+        return await self._ask("daemon.status", daemon_results.DaemonStatus)
 
     async def daemon_actors(
         self, *, kind: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> r.ActorPage:
-        return await self._ask("daemon.actors", r.ActorPage, kind=kind, limit=limit, cursor=cursor)
+    ) -> daemon_results.ActorPage:
+        return await self._ask("daemon.actors", daemon_results.ActorPage, kind=kind, limit=limit, cursor=cursor)
 
-    async def daemon_internals(self) -> r.DaemonInternals:
-        return await self._ask("daemon.internals", r.DaemonInternals)
+    async def daemon_internals(self) -> daemon_results.DaemonInternals:
+        return await self._ask("daemon.internals", daemon_results.DaemonInternals)
 
-    async def daemon_reload(self) -> r.Reloaded:
-        return await self._ask("daemon.reload", r.Reloaded)
+    async def daemon_reload(self) -> daemon_results.Reloaded:
+        return await self._ask("daemon.reload", daemon_results.Reloaded)
 
     # Sessions
 
@@ -81,12 +82,12 @@ class TypedMethods:
     async def session_pair_code(self, name: str, phone_number: str) -> r.LinkCode:
         return await self._ask("session.pair_code", r.LinkCode, name=name, phone_number=phone_number)
 
-    async def session_metrics(self, name: str) -> r.SessionMetrics:
-        return await self._ask("session.metrics", r.SessionMetrics, name=name)
+    async def session_metrics(self, name: str) -> latency_results.SessionMetrics:
+        return await self._ask("session.metrics", latency_results.SessionMetrics, name=name)
 
-    async def session_figures(self, **filters: Any) -> r.SessionFiguresList:
+    async def session_figures(self, **filters: Any) -> latency_results.SessionFiguresList:
         """filters: sessions, since, until, limit."""
-        return await self._ask("session.figures", r.SessionFiguresList, **filters)
+        return await self._ask("session.figures", latency_results.SessionFiguresList, **filters)
 
     # Messages and contacts
 
@@ -134,15 +135,22 @@ class TypedMethods:
         direction: str | None = None,
         since: str | None = None,
         until: str | None = None,
-    ) -> r.LatencyStats:
+    ) -> latency_results.LatencyStats:
         return await self._ask(
-            "latency.stats", r.LatencyStats, session=session, direction=direction, since=since, until=until
+            "latency.stats",
+            latency_results.LatencyStats,
+            session=session,
+            direction=direction,
+            since=since,
+            until=until,
         )
 
     async def latency_series(
         self, *, session: str | None = None, since: str = "1h", until: str | None = None
-    ) -> r.LatencySeries:
-        return await self._ask("latency.series", r.LatencySeries, session=session, since=since, until=until)
+    ) -> latency_results.LatencySeries:
+        return await self._ask(
+            "latency.series", latency_results.LatencySeries, session=session, since=since, until=until
+        )
 
     async def events_list(self, **filters: Any) -> r.EventPage:
         """filters: after, sessions, types, log_id, limit."""

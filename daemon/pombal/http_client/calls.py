@@ -13,8 +13,9 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from pydantic import BaseModel
 
 from pombal.model.ids import new_ulid
+from pombal.model.latency_results import LatencyStats, SessionMetrics
 from pombal.model.message import Message
-from pombal.model.results import LatencyStats, LinkCode, Marked, SessionDeleted, SessionMetrics
+from pombal.model.results import LinkCode, Marked, SessionDeleted
 from pombal.model.session import Session
 
 Result = TypeVar("Result")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from pombal.model import daemon_results, latency_results
 from pombal.model import params as p
 from pombal.model import results as r
 from pombal.model.caller import Access
@@ -25,16 +26,18 @@ class Method:
 
 def _methods() -> Iterator[Method]:
     read, secret, write = Access.READ, Access.SECRET, Access.WRITE
-    yield Method("daemon.status", p.NoParams, r.DaemonStatus, read, "How the daemon is.")
-    yield Method("daemon.actors", p.ActorsParams, r.ActorPage, read, "The supervision tree, one actor a row.")
+    yield Method("daemon.status", p.NoParams, daemon_results.DaemonStatus, read, "How the daemon is.")
+    yield Method(
+        "daemon.actors", p.ActorsParams, daemon_results.ActorPage, read, "The supervision tree, one actor a row."
+    )
     yield Method(
         "daemon.internals",
         p.NoParams,
-        r.DaemonInternals,
+        daemon_results.DaemonInternals,
         read,
         "The recorder's commits, who listens, what was removed.",
     )
-    yield Method("daemon.reload", p.NoParams, r.Reloaded, write, "Read the configuration file again.")
+    yield Method("daemon.reload", p.NoParams, daemon_results.Reloaded, write, "Read the configuration file again.")
 
     yield Method("session.create", p.SessionCreateParams, Session, write, "Create a session, and start it.")
     yield Method("session.update", p.SessionUpdateParams, Session, write, "Change owner, device name or settings.")
@@ -47,9 +50,19 @@ def _methods() -> Iterator[Method]:
     yield Method("session.list", p.SessionListParams, r.SessionPage, read, "Sessions, filtered.")
     yield Method("session.qr", p.SessionNameParams, r.LinkCode, secret, "The QR code to scan now.")
     yield Method("session.pair_code", p.PairCodeParams, r.LinkCode, secret, "A code to link without a camera.")
-    yield Method("session.metrics", p.SessionNameParams, r.SessionMetrics, read, "Counters and latency of a session.")
     yield Method(
-        "session.figures", p.SessionFiguresParams, r.SessionFiguresList, read, "Rates, queues and latency by session."
+        "session.metrics",
+        p.SessionNameParams,
+        latency_results.SessionMetrics,
+        read,
+        "Counters and latency of a session.",
+    )
+    yield Method(
+        "session.figures",
+        p.SessionFiguresParams,
+        latency_results.SessionFiguresList,
+        read,
+        "Rates, queues and latency by session.",
     )
 
     yield Method("chat.list", p.ChatListParams, r.ChatPage, read, "The conversations of a session, newest first.")
@@ -67,8 +80,16 @@ def _methods() -> Iterator[Method]:
     yield Method("contact.erase", p.ContactEraseParams, r.Erasure, write, "Remove all that there is of a person.")
     yield Method("contact.erasure", p.ContactErasureParams, r.Erasure, secret, "How far an erasure is.")
 
-    yield Method("latency.stats", p.LatencyParams, r.LatencyStats, read, "Latency statistics, from rollups.")
-    yield Method("latency.series", p.LatencySeriesParams, r.LatencySeries, read, "Latency over time, and its spread.")
+    yield Method(
+        "latency.stats", p.LatencyParams, latency_results.LatencyStats, read, "Latency statistics, from rollups."
+    )
+    yield Method(
+        "latency.series",
+        p.LatencySeriesParams,
+        latency_results.LatencySeries,
+        read,
+        "Latency over time, and its spread.",
+    )
     yield Method("events.subscribe", p.SubscribeParams, r.Subscribed, read, "Be notified of events.")
     yield Method("events.unsubscribe", p.UnsubscribeParams, r.Nothing, read, "End a subscription.")
     yield Method("events.list", p.EventListParams, r.EventPage, read, "Events of the log.")

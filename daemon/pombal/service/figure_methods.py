@@ -2,8 +2,8 @@
 
 import sqlite3
 
+from pombal.model import latency_results
 from pombal.model import params as p
-from pombal.model import results as r
 from pombal.model.caller import Caller
 from pombal.model.latency import Measure
 from pombal.model.session import SessionRow
@@ -20,7 +20,7 @@ class FigureMethods:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
-    async def sessions(self, params: p.SessionFiguresParams, caller: Caller) -> r.SessionFiguresList:
+    async def sessions(self, params: p.SessionFiguresParams, caller: Caller) -> latency_results.SessionFiguresList:
         now_ms = self._deps.clock().wall_ms
         since_ms = parse_time(params.since, now_ms)
         until_ms = now_ms + 1 if params.until is None else parse_time(params.until, now_ms)
@@ -34,13 +34,13 @@ class FigureMethods:
         found = await self._deps.reader.run(query)
         since, until = widen(since_ms, until_ms, now_ms)
         results = [self._shown(row, figures) for row, figures in found]
-        return r.SessionFiguresList(since=since, until=until, results=results)
+        return latency_results.SessionFiguresList(since=since, until=until, results=results)
 
-    def _shown(self, row: SessionRow, figures: Figures) -> r.SessionFigures:
+    def _shown(self, row: SessionRow, figures: Figures) -> latency_results.SessionFigures:
         seat = self._deps.registry.by_key(row.key)
         out, inbound = figures.sums[Measure.OUTBOUND], figures.sums[Measure.INBOUND]
         measured, late = out.measured + inbound.measured, out.late + inbound.late
-        return r.SessionFigures(
+        return latency_results.SessionFigures(
             session=row.name,
             session_id=row.id,
             outbox_depth=0 if seat is None else seat.outbox.depth,

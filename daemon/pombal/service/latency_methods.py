@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Callable
 
+from pombal.model import latency_results
 from pombal.model import params as p
-from pombal.model import results as r
 from pombal.model.caller import Caller
 from pombal.model.latency import Measure
 from pombal.model.message import Direction
@@ -21,7 +21,7 @@ class LatencyMethods:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
-    async def stats(self, params: p.LatencyParams, caller: Caller) -> r.LatencyStats:
+    async def stats(self, params: p.LatencyParams, caller: Caller) -> latency_results.LatencyStats:
         now_ms = self._deps.clock().wall_ms
         since_ms = None if params.since is None else parse_time(params.since, now_ms)
         until_ms = now_ms + 1 if params.until is None else parse_time(params.until, now_ms)
@@ -34,7 +34,7 @@ class LatencyMethods:
         found = await self._deps.reader.run(query)
         return _shown(found, self._deps.live.current.latency.acceptable_ms)
 
-    async def series(self, params: p.LatencySeriesParams, caller: Caller) -> r.LatencySeries:
+    async def series(self, params: p.LatencySeriesParams, caller: Caller) -> latency_results.LatencySeries:
         now_ms = self._deps.clock().wall_ms
         since_ms = parse_time(params.since, now_ms)
         until_ms = now_ms + 1 if params.until is None else parse_time(params.until, now_ms)
@@ -45,19 +45,19 @@ class LatencyMethods:
 
         found = await self._deps.reader.run(query)
         bars = {measure.value: _bars(found.whole.distribution(measure)) for measure in HISTOGRAMS}
-        return r.LatencySeries(
+        return latency_results.LatencySeries(
             since=found.since_ms,
             until=found.until_ms,
             step_seconds=found.step_s,
             acceptable_ms=self._deps.live.current.latency.acceptable_ms,
             results=[_point(at, figures) for at, figures in sorted(found.steps.items())],
-            distribution=r.LatencyDistribution(**bars),
+            distribution=latency_results.LatencyDistribution(**bars),
         )
 
 
-def _point(at: int, figures: Figures) -> r.LatencyPoint:
+def _point(at: int, figures: Figures) -> latency_results.LatencyPoint:
     out, inbound = figures.sums[Measure.OUTBOUND], figures.sums[Measure.INBOUND]
-    return r.LatencyPoint(
+    return latency_results.LatencyPoint(
         at=at,
         outbound_messages=out.messages,
         inbound_messages=inbound.messages,
@@ -67,20 +67,25 @@ def _point(at: int, figures: Figures) -> r.LatencyPoint:
     )
 
 
-def _bars(counts: list[int]) -> list[r.LatencyBar]:
-    return [r.LatencyBar(up_to_ms=edge, count=count) for edge, count in zip((*EDGES_MS, None), counts, strict=True)]
+def _bars(counts: list[int]) -> list[latency_results.LatencyBar]:
+    return [
+        latency_results.LatencyBar(up_to_ms=edge, count=count)
+        for edge, count in zip((*EDGES_MS, None), counts, strict=True)
+    ]
 
 
-def shown_percentiles(percentiles: Callable[[Measure], dict[str, float | None]]) -> r.LatencyPercentiles:
-    return r.LatencyPercentiles(**{each.value: r.Percentiles(**percentiles(each)) for each in HISTOGRAMS})
+def shown_percentiles(percentiles: Callable[[Measure], dict[str, float | None]]) -> latency_results.LatencyPercentiles:
+    return latency_results.LatencyPercentiles(
+        **{each.value: latency_results.Percentiles(**percentiles(each)) for each in HISTOGRAMS}
+    )
 
 
-def _shown(found: LatencyStats, acceptable_ms: int) -> r.LatencyStats:
+def _shown(found: LatencyStats, acceptable_ms: int) -> latency_results.LatencyStats:
     nothing = Sums()
     outbound = found.sums.get(Measure.OUTBOUND, nothing)
     inbound = found.sums.get(Measure.INBOUND, nothing)
     measured, late = outbound.measured + inbound.measured, outbound.late + inbound.late
-    return r.LatencyStats(
+    return latency_results.LatencyStats(
         since=found.since_ms,
         until=found.until_ms,
         total_messages=outbound.messages + inbound.messages,
@@ -92,9 +97,9 @@ def _shown(found: LatencyStats, acceptable_ms: int) -> r.LatencyStats:
         acceptable_rate=(measured - late) / measured if measured else None,
         high_latency_count=late,
         acceptable_ms=acceptable_ms,
-        percentiles=r.LatencyPercentiles(
+        percentiles=latency_results.LatencyPercentiles(
             **{
-                measure.value: r.Percentiles(**found.percentiles[measure])
+                measure.value: latency_results.Percentiles(**found.percentiles[measure])
                 for measure in HISTOGRAMS
                 if measure in found.percentiles
             }

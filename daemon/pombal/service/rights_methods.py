@@ -8,8 +8,8 @@ from pombal.model import params as p
 from pombal.model import results as r
 from pombal.model.audit import OK, masked
 from pombal.model.caller import Caller
-from pombal.model.changes import WantErasure
 from pombal.model.erasure import ErasureRow, ErasureState
+from pombal.model.erasure_changes import WantErasure
 from pombal.model.errors import Kind, PombalError, not_found
 from pombal.model.ids import new_ulid
 from pombal.model.person import Person, parse_person

@@ -7,6 +7,7 @@ from typing import Any
 import trio
 
 from pombal.link.base import PairCode
+from pombal.model import latency_results
 from pombal.model import params as p
 from pombal.model import results as r
 from pombal.model.caller import Caller, Role
@@ -134,11 +135,11 @@ class SessionMethods:
         await self._until_recorded()
         return r.LinkCode(code=made.code, expires_at=made.expires_at_ms)
 
-    async def metrics(self, params: p.SessionNameParams, caller: Caller) -> r.SessionMetrics:
+    async def metrics(self, params: p.SessionNameParams, caller: Caller) -> latency_results.SessionMetrics:
         seat = self._deps.seat(params.name, caller)
         shown = self._show(await self._row(params.name, caller))
         tried = shown.total_messages_sent + shown.total_messages_failed
-        return r.SessionMetrics(
+        return latency_results.SessionMetrics(
             session=shown.name,
             status=shown.status,
             uptime_seconds=shown.uptime_seconds,

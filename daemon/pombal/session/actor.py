@@ -12,8 +12,9 @@ import trio
 from pombal.actors.backoff import Backoff
 from pombal.actors.tree import ActorState
 from pombal.link.base import ContactInfo, Ended, Link, LinkContext, LinkLost, OpenLink, SendRefused
-from pombal.model.changes import DeleteSession, LearnContacts, PurgeMessages, RemovedMessages, SetSessionState
+from pombal.model.changes import DeleteSession, LearnContacts, SetSessionState
 from pombal.model.errors import Kind, PombalError
+from pombal.model.removal_changes import PurgeMessages, RemovedMessages
 from pombal.model.session import SessionRow
 from pombal.model.session_state import ALIVE, CRASH_LOOP, IDLE, Trigger
 from pombal.recorder.recorder import RecorderClosed

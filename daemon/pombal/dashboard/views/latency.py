@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pombal.dashboard.views.charts import HEIGHT, WIDTH, Bar, Line, Tick, bars_of, line_of, nice_top_ms, ticks_to
-from pombal.model.results import LatencyBar, LatencyPoint, LatencySeries, LatencyStats, Percentiles
+from pombal.model.latency_results import LatencyBar, LatencyPoint, LatencySeries, LatencyStats, Percentiles
 
 MEASURES = ("to_sent", "to_delivered", "to_read", "inbound")
 SHOWN_OVER_TIME = ("to_sent", "to_delivered", "inbound")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pombal.dashboard.views.charts import WIDTH, Bar, Tick, bars_of, nice_top, ticks_to
-from pombal.model.results import ActorFacts, CommitFacts
+from pombal.model.daemon_results import ActorFacts, CommitFacts
 
 COMMITS_SHOWN = 120
 CHART_HEIGHT = 90.0

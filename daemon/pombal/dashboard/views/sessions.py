@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pombal.dashboard.views.status import actions_of, tone_of, waits_for_phone
-from pombal.model.results import DaemonStatus, SessionFigures
+from pombal.model.daemon_results import DaemonStatus
+from pombal.model.latency_results import SessionFigures
 from pombal.model.session import Session
 from pombal.model.session_state import SessionStatus
 

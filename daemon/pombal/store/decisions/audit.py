@@ -2,7 +2,7 @@
 
 from pydantic_core import to_json
 
-from pombal.model import changes
+from pombal.model import changes, removal_changes
 from pombal.model.text import storable
 from pombal.store.workspace import Workspace
 
@@ -15,7 +15,7 @@ def note(change: changes.NoteCall, space: Workspace) -> None:
     )
 
 
-def prune(change: changes.PruneAudit, space: Workspace) -> int:
+def prune(change: removal_changes.PruneAudit, space: Workspace) -> int:
     cursor = space.connection.execute(
         "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
         [change.before_ms, change.limit],

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pombal.model import changes
+from pombal.model import changes, erasure_changes, removal_changes
 from pombal.model.changes import Change
 from pombal.model.message import Direction
 from pombal.model.phone import LID_SERVER, number_of, server_of
@@ -32,25 +32,25 @@ DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
     changes.RevokeMessage: inbound.revoke,
     changes.KeepRejected: inbound.keep_rejected,
     changes.FailQueue: housekeeping.fail_queue,
-    changes.PruneEvents: housekeeping.prune_events,
-    changes.ClearCodes: housekeeping.clear_codes,
-    changes.PruneRollups: housekeeping.prune_rollups,
-    changes.PruneMessages: retention.prune_messages,
-    changes.PurgeMessages: retention.purge_messages,
+    removal_changes.PruneEvents: housekeeping.prune_events,
+    removal_changes.ClearCodes: housekeeping.clear_codes,
+    removal_changes.PruneRollups: housekeeping.prune_rollups,
+    removal_changes.PruneMessages: retention.prune_messages,
+    removal_changes.PurgeMessages: retention.purge_messages,
     changes.PutMedia: retention.put_media,
-    changes.ForgetMedia: retention.forget_media,
+    removal_changes.ForgetMedia: retention.forget_media,
     changes.NoteCall: audit.note,
-    changes.PruneAudit: audit.prune,
-    changes.WantErasure: erasure.want,
-    changes.EraseMessages: erasure.messages,
-    changes.RedactMentions: erasure.redact,
-    changes.EraseEvents: erasure.events,
-    changes.EraseRejected: erasure.rejected,
-    changes.RedactAudit: erasure.audit,
-    changes.EraseContacts: erasure.contacts,
-    changes.ForgetPerson: erasure.forget_person,
-    changes.MergeSearch: erasure.merge_search,
-    changes.FinishErasures: erasure.finish,
+    removal_changes.PruneAudit: audit.prune,
+    erasure_changes.WantErasure: erasure.want,
+    erasure_changes.EraseMessages: erasure.messages,
+    erasure_changes.RedactMentions: erasure.redact,
+    erasure_changes.EraseEvents: erasure.events,
+    erasure_changes.EraseRejected: erasure.rejected,
+    erasure_changes.RedactAudit: erasure.audit,
+    erasure_changes.EraseContacts: erasure.contacts,
+    erasure_changes.ForgetPerson: erasure.forget_person,
+    erasure_changes.MergeSearch: erasure.merge_search,
+    erasure_changes.FinishErasures: erasure.finish,
     changes.ImportSession: imports.session,
     changes.ImportMessage: imports.message,
 }

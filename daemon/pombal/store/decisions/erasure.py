@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from pombal.model import changes
+from pombal.model import erasure_changes, removal_changes
 from pombal.model.erasure import ErasureRow, ErasureState
 from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
 from pombal.model.message_status import Step
@@ -23,7 +23,7 @@ from pombal.store.workspace import Workspace
 ERASED = "erased"
 
 
-def want(change: changes.WantErasure, space: Workspace) -> ErasureRow:
+def want(change: erasure_changes.WantErasure, space: Workspace) -> ErasureRow:
     """Write down that a person is to be erased; the same erasure where that was wanted before and is not done."""
     if change.noted is not None:
         note(change.noted, space)
@@ -43,7 +43,7 @@ def want(change: changes.WantErasure, space: Workspace) -> ErasureRow:
     return row
 
 
-def messages(change: changes.EraseMessages, space: Workspace) -> changes.RemovedMessages:
+def messages(change: erasure_changes.EraseMessages, space: Workspace) -> removal_changes.RemovedMessages:
     """Remove a person's messages. What waited to be sent to them is given up first, so that the outboxes know."""
     space.load(message_rows=change.message_ids)
     rows = [space.messages[row_id] for row_id in change.message_ids if row_id in space.messages]
@@ -82,7 +82,7 @@ def _keep_media(erasure: str, media: tuple[str, ...], space: Workspace) -> None:
         )
 
 
-def redact(change: changes.RedactMentions, space: Workspace) -> int:
+def redact(change: erasure_changes.RedactMentions, space: Workspace) -> int:
     """Take a person's number out of what others wrote; their words stay theirs. A card with it loses what it says."""
     space.load(message_rows=change.message_ids)
     rows = [space.messages[row_id] for row_id in change.message_ids if row_id in space.messages]
@@ -110,7 +110,7 @@ def _redacted(row: MessageRow, person: Person) -> MessageRow:
     )
 
 
-def events(change: changes.EraseEvents, space: Workspace) -> int:
+def events(change: erasure_changes.EraseEvents, space: Workspace) -> int:
     """What these events said is gone; that there was one, of what kind and when, stays."""
     space.flush()
     cursor = space.connection.execute(
@@ -121,14 +121,14 @@ def events(change: changes.EraseEvents, space: Workspace) -> int:
     return cursor.rowcount
 
 
-def rejected(change: changes.EraseRejected, space: Workspace) -> int:
+def rejected(change: erasure_changes.EraseRejected, space: Workspace) -> int:
     cursor = space.connection.execute(
         "DELETE FROM rejected WHERE id IN (SELECT value FROM json_each(?))", [packed(change.ids)]
     )
     return cursor.rowcount
 
 
-def audit(change: changes.RedactAudit, space: Workspace) -> int:
+def audit(change: erasure_changes.RedactAudit, space: Workspace) -> int:
     """Who did what and when stays; a number that a name or an id was made of does not."""
     rows = space.connection.execute(
         "SELECT id, target, caller FROM audit WHERE id IN (SELECT value FROM json_each(?))", [packed(change.ids)]
@@ -141,7 +141,7 @@ def audit(change: changes.RedactAudit, space: Workspace) -> int:
     return len(rows)
 
 
-def contacts(change: changes.EraseContacts, space: Workspace) -> int:
+def contacts(change: erasure_changes.EraseContacts, space: Workspace) -> int:
     """Whom sessions know by which ids, and what errors and deleted sessions say of them."""
     space.flush()
     given = given_of(change.person)
@@ -162,7 +162,7 @@ def contacts(change: changes.EraseContacts, space: Workspace) -> int:
     return removed
 
 
-def forget_person(change: changes.ForgetPerson, space: Workspace) -> None:
+def forget_person(change: erasure_changes.ForgetPerson, space: Workspace) -> None:
     """Nothing of them is left but in what was written over by nobody yet: from here on nobody knows who it was."""
     space.connection.execute(
         "UPDATE erasures SET state = ?, person = NULL, receipt = ? WHERE id = ?",
@@ -170,14 +170,14 @@ def forget_person(change: changes.ForgetPerson, space: Workspace) -> None:
     )
 
 
-def finish(change: changes.FinishErasures, space: Workspace) -> None:
+def finish(change: erasure_changes.FinishErasures, space: Workspace) -> None:
     space.connection.execute(
         "UPDATE erasures SET state = ?, done_at = ? WHERE id IN (SELECT value FROM json_each(?))",
         [ErasureState.DONE, change.at.wall_ms, packed(change.erasures)],
     )
 
 
-def merge_search(change: changes.MergeSearch, space: Workspace) -> bool:
+def merge_search(change: erasure_changes.MergeSearch, space: Workspace) -> bool:
     """A step towards one segment, in which nothing is left of what was removed; False once there is no more to do.
 
     A negative number of pages begins: https://sqlite.org/fts5.html#the_merge_command.

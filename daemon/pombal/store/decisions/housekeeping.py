@@ -1,6 +1,6 @@
 """Changes over whole tables, in slices: queues given up, events and rollups forgotten, codes emptied."""
 
-from pombal.model import changes
+from pombal.model import changes, removal_changes
 from pombal.model.message import MessageStatus
 from pombal.model.message_status import Step
 from pombal.model.times import iso
@@ -36,7 +36,7 @@ def fail_queue(change: changes.FailQueue, space: Workspace) -> int:
     return len(ids)
 
 
-def prune_events(change: changes.PruneEvents, space: Workspace) -> int:
+def prune_events(change: removal_changes.PruneEvents, space: Workspace) -> int:
     """Forget the oldest events. The newest always stays, so that the log can say where it ends.
 
     The log is cut at its end and never in its midst: it stops at the first event that is to be kept, even if the wall
@@ -53,7 +53,7 @@ def prune_events(change: changes.PruneEvents, space: Workspace) -> int:
     return cursor.rowcount
 
 
-def clear_codes(change: changes.ClearCodes, space: Workspace) -> int:
+def clear_codes(change: removal_changes.ClearCodes, space: Workspace) -> int:
     """Empty what has expired, and write down when: a round that wrote nothing would say nothing of a full disk."""
     space.connection.execute(
         "INSERT INTO meta VALUES ('housekeeping_at', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -75,7 +75,7 @@ _ROLLUPS_OF = """
 """
 
 
-def prune_rollups(change: changes.PruneRollups, space: Workspace) -> int:
+def prune_rollups(change: removal_changes.PruneRollups, space: Workspace) -> int:
     space.flush()
     removed = 0
     for table in ("latency_rollups", "latency_histograms"):

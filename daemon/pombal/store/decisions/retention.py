@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pombal.model import changes
+from pombal.model import changes, removal_changes
 from pombal.store.media_queries import IS_UNUSED, NAMED, bounds
 from pombal.store.message_ways import IN_ZONE
 from pombal.store.migrations.messages import ZONE_IDS
@@ -12,7 +12,7 @@ from pombal.store.rows import packed, unpacked
 from pombal.store.workspace import Workspace
 
 
-def prune_messages(change: changes.PruneMessages, space: Workspace) -> changes.RemovedMessages:
+def prune_messages(change: removal_changes.PruneMessages, space: Workspace) -> removal_changes.RemovedMessages:
     """By ids, which grow with time. A session's totals keep what they counted: it joins what was counted earlier."""
     space.flush()
     sql = f"""
@@ -45,7 +45,7 @@ def _narrow(zones: set[int], space: Workspace) -> None:
             )
 
 
-def purge_messages(change: changes.PurgeMessages, space: Workspace) -> changes.RemovedMessages:
+def purge_messages(change: removal_changes.PurgeMessages, space: Workspace) -> removal_changes.RemovedMessages:
     space.flush()
     sql = "SELECT json_group_array(id) FROM (SELECT id FROM messages WHERE session_key = ? LIMIT ?)"
     return remove(unpacked(space.connection, sql, [change.session_key, change.limit]), space)
@@ -61,7 +61,7 @@ def put_media(change: changes.PutMedia, space: Workspace) -> None:
     space.media[change.sha256] = change.size_bytes
 
 
-def forget_media(change: changes.ForgetMedia, space: Workspace) -> list[str]:
+def forget_media(change: removal_changes.ForgetMedia, space: Workspace) -> list[str]:
     """Decided here and not where the files were found: a send that was queued meanwhile speaks of its file."""
     space.flush()
     sql = f"""
@@ -95,7 +95,7 @@ def count_as_earlier(ids: Sequence[Any], space: Workspace) -> None:
         space.touch(session)
 
 
-def remove(ids: Sequence[Any], space: Workspace) -> changes.RemovedMessages:
+def remove(ids: Sequence[Any], space: Workspace) -> removal_changes.RemovedMessages:
     """Delete these messages; what of them was not flushed yet is flushed before."""
     wanted = packed(ids)
     sql = f"""
@@ -106,4 +106,4 @@ def remove(ids: Sequence[Any], space: Workspace) -> changes.RemovedMessages:
     media = unpacked(space.connection, sql, [wanted])
     space.connection.execute("DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))", [wanted])
     space.forget(ids)
-    return changes.RemovedMessages(len(ids), tuple(map(str, media)))
+    return removal_changes.RemovedMessages(len(ids), tuple(map(str, media)))

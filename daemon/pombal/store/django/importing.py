@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pombal.config.settings import RecorderSettings, StoreSettings
-from pombal.model.changes import Change, Imported, ImportMessage, ImportSession, PruneRollups
+from pombal.model.changes import Change, Imported, ImportMessage, ImportSession
 from pombal.model.clock import system_clock
 from pombal.model.errors import PombalError
+from pombal.model.removal_changes import PruneRollups
 from pombal.store.connection import StoreError, open_writer
 from pombal.store.django.dump import BrokenRow, Dump, DumpRow
 from pombal.store.django.fields import RowRefused, key_of
