@@ -22,7 +22,7 @@ from tests.web.world import ANA, ME, WAIT_S, World, gateways, until_received, un
 
 pytestmark = pytest.mark.system("libmagic.so.1")
 
-INBOUND = int(os.environ.get("POMBAL_WEB_INBOUND", "2500"))  # for as long as five kills take; .ci/long has more
+INBOUND = int(os.environ.get("POMBAL_WEB_INBOUND", "5000"))  # .ci/long has more
 SENDS = int(os.environ.get("POMBAL_WEB_SENDS", "1000"))
 KILLS = int(os.environ.get("POMBAL_WEB_KILLS", "5"))
 SEED = int(os.environ.get("POMBAL_KILL_SEED", "4711"))
