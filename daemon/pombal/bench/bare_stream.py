@@ -17,14 +17,17 @@ from pombal.api.frames import text_frame
 from pombal.bench.running import BenchmarkFailed
 
 _READ_BYTES = 65_536
-_BATCHES_PER_S = 100
+BATCHES_PER_S = 100
 _AS_LARGE_AS_AN_EVENT = 1000
 
 
 @asynccontextmanager
-async def bare_stream(clients: int, rate: float) -> AsyncIterator[int]:
-    """The port of one that begins to send once so many clients are there. rate: events a second."""
-    command = [sys.executable, "-m", __name__, str(clients), str(rate)]
+async def bare_stream(clients: int, rate: float, batches_per_s: int = BATCHES_PER_S) -> AsyncIterator[int]:
+    """The port of one that begins to send once so many clients are there. rate: events a second.
+
+    batches_per_s: how often it sends what has come; as often as events come, each goes alone.
+    """
+    command = [sys.executable, "-m", __name__, str(clients), str(rate), str(batches_per_s)]
     process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE)
     try:
         yield int(await _line(process))
@@ -45,7 +48,7 @@ async def _line(process: trio.Process) -> bytes:
     return line
 
 
-async def _serve(clients: int, rate: float) -> None:
+async def _serve(clients: int, rate: float, batches_per_s: int) -> None:
     streams: list[trio.SocketStream] = []
     everybody = trio.Event()
 
@@ -65,11 +68,11 @@ async def _serve(clients: int, rate: float) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, accept, listeners)
         await everybody.wait()
-        await _send(streams, rate)
+        await _send(streams, rate, batches_per_s)
 
 
-async def _send(streams: list[trio.SocketStream], rate: float) -> None:
-    several = max(1, round(rate / _BATCHES_PER_S))
+async def _send(streams: list[trio.SocketStream], rate: float, batches_per_s: int) -> None:
+    several = max(1, round(rate / batches_per_s))
     seq, next_at = 0, trio.current_time()
     while True:
         at = datetime.now().astimezone().isoformat(timespec="milliseconds")
@@ -92,5 +95,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clients", type=int)
     parser.add_argument("rate", type=float)
+    parser.add_argument("batches_per_s", type=int)
     options = parser.parse_args()
-    trio.run(_serve, options.clients, options.rate)
+    trio.run(_serve, options.clients, options.rate, options.batches_per_s)

@@ -13,7 +13,10 @@ from datetime import datetime
 
 import trio
 
-_EVENT = re.compile(rb'"seq":(\d+),"type":"message\.received".{1,1500}?"received_at":"([^"]*)"')
+_EVENT = rb'"seq":(\d+),"type":"message\.received".{1,1500}?"%b":"([^"]*)"'
+RECEIVED, COMMITTED = (re.compile(_EVENT % stamp) for stamp in (b"received_at", b"at"))
+"""From which time on an event is late: the link's receiving the message, or right before the commit."""
+
 _UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer {token}\r\n\r\n"
@@ -28,13 +31,14 @@ class Heard:
 
     seqs: list[int] = field(default_factory=list)
     late_ms: list[float] = field(default_factory=list)
+    since: re.Pattern[bytes] = RECEIVED
     _rest: bytes = b""
 
     def take(self, data: bytes) -> None:
         now_ms = time.time() * 1000
         data = self._rest + data
         end = 0
-        for found in _EVENT.finditer(data):
+        for found in self.since.finditer(data):
             self.seqs.append(int(found[1]))
             self.late_ms.append(now_ms - datetime.fromisoformat(found[2].decode()).timestamp() * 1000)
             end = found.end()
@@ -47,9 +51,11 @@ class Heard:
 
 
 @asynccontextmanager
-async def listening(clients: int, port: int, path: str, token: str) -> AsyncIterator[Sequence[Heard]]:
+async def listening(
+    clients: int, port: int, path: str, token: str, since: re.Pattern[bytes] = RECEIVED
+) -> AsyncIterator[Sequence[Heard]]:
     """So many clients that listen until the block ends."""
-    heard = [Heard() for _ in range(clients)]
+    heard = [Heard(since=since) for _ in range(clients)]
     async with trio.open_nursery() as nursery:
         for each in heard:
             await nursery.start(_listen, port, path, token, each)
@@ -60,6 +66,14 @@ async def listening(clients: int, port: int, path: str, token: str) -> AsyncIter
 async def _listen(
     port: int, path: str, token: str, heard: Heard, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
+    async with opened(port, path, token) as stream:
+        task_status.started()
+        await listen(stream, heard)
+
+
+@asynccontextmanager
+async def opened(port: int, path: str, token: str) -> AsyncIterator[trio.SocketStream]:
+    """A WebSocket after its handshake. Raises ConnectionError where there is none."""
     async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
         await stream.send_all(_UPGRADE.format(path=path, host=f"127.0.0.1:{port}", token=token).encode())
         head = b""
@@ -67,9 +81,13 @@ async def _listen(
             head += await stream.receive_some(1)
         if not head.startswith(b"HTTP/1.1 101"):
             raise ConnectionError(f"no WebSocket at {path}: {head.decode(errors='replace')}")
-        task_status.started()
-        while data := await stream.receive_some(_READ_BYTES):
-            heard.take(bytes(data))
+        yield stream
+
+
+async def listen(stream: trio.SocketStream, heard: Heard) -> None:
+    """Until the other side ends it."""
+    while data := await stream.receive_some(_READ_BYTES):
+        heard.take(bytes(data))
 
 
 @dataclass(frozen=True)
