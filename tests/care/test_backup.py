@@ -155,7 +155,7 @@ def test_under_load_it_is_one_moment_and_whole(state: State, tmp_path: Path) -> 
         made = state.backup(tmp_path / "backups")
     problems, told = check(made.path)
     assert problems == []
-    assert told[2].startswith("0 messages speak of files that are not here")
+    assert not [each for each in told if "that are not here" in each]
     assert 2 * 70 <= made.manifest.messages <= state.store.one("SELECT count(*) FROM messages")
 
 

@@ -41,7 +41,7 @@ class TestCheck:
     def test_whole(self, run: Runner, state: Path) -> None:
         outcome = run("db", "check", "--state-dir", str(state), "--deep")
         assert (outcome.code, outcome.lines[0]) == (0, f"{state}/pombal.db: whole")
-        assert "0 files have no row: the daemon removes them in time" in outcome.lines
+        assert not [line for line in outcome.lines if line.startswith("0 ")]  # nothing to tell is not told
 
     def test_damage_is_1_with_every_problem(self, run: Runner, state: Path) -> None:
         connection = sqlite3.connect(state / "pombal.db")

@@ -26,7 +26,8 @@ from pombal.store.message_queries import (
     queued_messages,
 )
 from pombal.store.message_ways import MessageFilter, Way, conditions, ways, within_bounds
-from pombal.store.search_terms import match_expression, matching, search_terms
+from pombal.store.search_terms import match_expression, search_terms
+from pombal.store.text_matching import matching
 from tests.store.building import START_MS, Store, queue, reach, receive
 
 SINGLE: dict[str, Any] = {

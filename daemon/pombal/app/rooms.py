@@ -25,7 +25,7 @@ from pombal.config.errors import StartRefused
 from pombal.config.paths import Paths
 from pombal.config.reload import LiveSettings, ReloadReport
 from pombal.config.secret_files import SecretExposed, check_secret
-from pombal.config.settings import WebSettings
+from pombal.config.settings import Settings, WebSettings
 from pombal.hub.hub import Hub
 from pombal.link.base import OpenLink
 from pombal.link.simulator import LeftBehindSide, SimulatedNetwork, SimulatorSide, validate_settings
@@ -97,15 +97,7 @@ async def build_rooms(
     settings = live.current
     _refuse_exposed(settings.web)
     tokens = Tokens(load_keys(settings.auth, paths.token_secret), lambda: live.current.auth)
-    connection = open_writer(
-        paths.database, settings.recorder, settings.store,
-        progress=lambda step: log.info("the database is brought up to date", migration=step),
-    )  # fmt: skip
-    log_id = log_id_of(connection)
-    writer = ThreadedWriter(Writer(connection, system_clock, settings.latency.acceptable_ms), WriterThread())
-    stack.push_async_callback(_close_writer, writer)
-    reader = Reader(paths.database, settings.store, settings.recorder.busy_timeout_ms)
-    stack.callback(reader.close)
+    writer, reader, log_id = _open_store(settings, paths, stack)
     metrics = Metrics(__version__, lambda: live.current.metrics)
     telemetry = Telemetry(metrics, lambda: live.current.latency)
     hub = Hub(reader, settings.events, log_id, writer.writer.last_seq, system_clock)
@@ -171,6 +163,20 @@ async def build_rooms(
         stored_sessions=stored_sessions,
         queue_depths=await reader.run(queue_depths),
     )
+
+
+def _open_store(settings: Settings, paths: Paths, stack: AsyncExitStack) -> tuple[ThreadedWriter, Reader, str]:
+    """The writer, the readers, and the id of the event log. Raises StoreError."""
+    connection = open_writer(
+        paths.database, settings.recorder, settings.store,
+        progress=lambda step: log.info("the database is brought up to date", migration=step),
+    )  # fmt: skip
+    log_id = log_id_of(connection)
+    writer = ThreadedWriter(Writer(connection, system_clock, settings.latency.acceptable_ms), WriterThread())
+    stack.push_async_callback(_close_writer, writer)
+    reader = Reader(paths.database, settings.store, settings.recorder.busy_timeout_ms)
+    stack.callback(reader.close)
+    return writer, reader, log_id
 
 
 def _refuse_exposed(web: WebSettings) -> None:

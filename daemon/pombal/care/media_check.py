@@ -42,11 +42,12 @@ def check_media(state: Paths, *, deep: bool, progress: Progress) -> tuple[list[s
 
 def _facts(state: Paths, orphans: int) -> list[str]:
     unused, absent = media_counts(state.database)
-    return [
-        f"{orphans} files have no row: the daemon removes them in time",
-        f"{unused} files are spoken of by no message: the daemon removes them in time",
-        f"{absent} messages speak of files that are not here: never fetched, or past retention",
-    ]
+    facts = (
+        (orphans, "files have no row: the daemon removes them in time"),
+        (unused, "files are spoken of by no message: the daemon removes them in time"),
+        (absent, "messages speak of files that are not here: never fetched, or past retention"),
+    )
+    return [f"{count} {what}" for count, what in facts if count]
 
 
 def _files(root: Path) -> Iterator[tuple[str, int]]:

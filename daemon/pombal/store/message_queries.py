@@ -8,7 +8,8 @@ from typing import Any
 from pombal.model.message import Direction, MessageRow
 from pombal.store.message_ways import Condition, MessageFilter, Way, bounds, conditions, ways, within_bounds
 from pombal.store.rows import MESSAGE_COLUMNS, json_row, message_row, packed, unpacked
-from pombal.store.search_terms import SearchTerms, matching, search_terms
+from pombal.store.search_terms import SearchTerms, search_terms
+from pombal.store.text_matching import matching
 
 FIRST_LOOK, LOOKS_GROW_BY = 1000, 4  # steps on each way before the next has its turn
 LEAST_STEPS = 50

@@ -7,15 +7,11 @@ by one it tells the newest at once. So a prefix that few words of the index have
 import re
 import sqlite3
 import unicodedata
-from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
-from pombal.store.rows import packed, unpacked
+from pombal.store.rows import unpacked
 
-TEXTS_AT_FIRST = 64
 WORDS_NAMED = 100  # of one search in all; looked up one by one, some 30 µs each
-_OTHER_LETTERS = re.compile(r"[^\W\x00-\x7f]")
 _WORDS = re.compile(r"[^\s\"]+")
 # From each word a step to the next, as no character of a word comes before "0": in one statement, because a statement a
 # word would have to wait for the interpreter lock each time (rows.py).
@@ -55,55 +51,6 @@ def search_terms(search: str, connection: sqlite3.Connection | None = None) -> S
         parts.append("(" + " OR ".join(f'"{each}"' for each in named) + ")" if named else f'"{word}"*')
     tokens = tuple(token for word in words if (token := _as_indexed(word)) is not None)
     return SearchTerms(" AND ".join(parts) or '""', are_gathered, tokens)
-
-
-_SCRATCH = """
-    CREATE VIRTUAL TABLE scratch USING fts5 (
-        text_content, contact_number, contact_name, content = '', tokenize = "unicode61 remove_diacritics 2"
-    )
-"""
-_TEXTS = """
-    SELECT json_group_array(json_array(m.id, m.text_content, m.contact_number, m.contact_name))
-    FROM json_each(?) AS wanted CROSS JOIN messages AS m ON m.id = wanted.value
-"""
-_READ = """
-    INSERT INTO scratch (rowid, text_content, contact_number, contact_name)
-    SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?)
-"""
-
-
-def matching(connection: sqlite3.Connection, ids: list[int], terms: SearchTerms, limit: int) -> list[int]:
-    """Of these messages the first, at most limit, that are found: by a small index of their own, made as the large one.
-
-    That takes 20 µs a text; so texts that cannot be found are left out before.
-    """
-    texts = [row for row in unpacked(connection, _TEXTS, [packed(ids)]) if _may_match(row[1:], terms.tokens)]
-    found: list[int] = []
-    at, count = 0, TEXTS_AT_FIRST
-    while at < len(texts) and len(found) < limit:
-        found += _matching(texts[at : at + count], terms.expression)
-        at, count = at + count, 4 * count
-    return found
-
-
-def _may_match(texts: list[str | None], tokens: tuple[str, ...]) -> bool:
-    """Whether each token stands in the texts at all; True also where only the index knows how a letter is kept."""
-    text = " ".join(filter(None, texts))
-    if not text.isascii():
-        text = unicodedata.normalize("NFD", text)
-        if _OTHER_LETTERS.search(text):
-            return True
-        text = text.encode("ascii", "ignore").decode()
-    text = text.lower()
-    return all(word in text for word in tokens)
-
-
-def _matching(texts: list[list[Any]], expression: str) -> list[int]:
-    with closing(sqlite3.connect(":memory:")) as memory:
-        memory.execute(_SCRATCH)
-        memory.execute(_READ, [packed(texts)])
-        hits = set(unpacked(memory, "SELECT json_group_array(rowid) FROM scratch WHERE scratch MATCH ?", [expression]))
-    return [row_id for row_id, *_ in texts if row_id in hits]
 
 
 def _as_indexed(word: str) -> str | None:

@@ -1,0 +1,107 @@
+"""How a fetched part is put into a page (merge.js), in Chromium and without a daemon: lists and their ends."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+import pombal.dashboard
+from tests.dashboard.live import chromium
+
+pytestmark = pytest.mark.system("chromium")
+
+MERGE = Path(pombal.dashboard.__file__).parent / "static" / "js" / "merge.js"
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    module = base64.b64encode(MERGE.read_bytes()).decode()
+    with chromium() as browser:
+        page = browser.new_page()
+        page.evaluate(f"async () => {{ window.merging = await import('data:text/javascript;base64,{module}'); }}")
+        yield page
+
+
+def part(numbers: range, older: int | None) -> str:
+    """A page of a thread, oldest first, as the daemon renders it."""
+    more = f'<p class="more"><a data-more href="http://pombal/chat?before={older}">older</a></p>' if older else ""
+    lines = "".join(f'<li id="m-{number}" data-cursor="{number}">{number}</li>' for number in numbers)
+    return f'{more}<ol data-list="">{lines}</ol>'
+
+
+class Thread:
+    """The part of a page that shows a thread, which grows downwards."""
+
+    def __init__(self, page: Page, html: str) -> None:
+        self._page = page
+        page.evaluate(
+            """html => {
+                document.body.innerHTML = `<div data-grow="down">${html}</div>`;
+                window.merging.remember(document.body);
+                window.first = document.querySelector("[data-list]").firstElementChild;
+            }""",
+            html,
+        )
+
+    def merge(self, html: str) -> None:
+        self._page.evaluate("html => window.merging.mergePart(document.body.firstElementChild, html)", html)
+
+    def shown(self) -> list[int]:
+        lines: list[int] = self._page.evaluate(
+            "[...document.querySelectorAll('li')].map(each => Number(each.innerText))"
+        )
+        return lines
+
+    def older(self) -> str | None:
+        """Where the way to what is older leads, which stands before the list."""
+        address: str | None = self._page.evaluate(
+            "document.querySelector('.more + [data-list]') && document.querySelector('[data-more]').href"
+        )
+        return address
+
+    def keeps_its_first_line(self) -> bool:
+        kept: bool = self._page.evaluate("window.first === document.querySelector('[data-list]').firstElementChild")
+        return kept
+
+
+def test_what_came_is_added_and_what_was_there_is_not_touched(page: Page) -> None:
+    thread = Thread(page, part(range(51, 101), older=51))
+    thread.merge(part(range(61, 111), older=61))
+    assert thread.shown() == list(range(51, 111))
+    assert thread.older() == "http://pombal/chat?before=51"
+    assert thread.keeps_its_first_line()
+
+
+def test_where_more_came_than_a_page_holds_the_way_leads_to_what_is_between(page: Page) -> None:
+    """Else nobody would ever see the fifty between the old lines and the new ones."""
+    thread = Thread(page, part(range(51, 101), older=51))
+    thread.merge(part(range(151, 201), older=151))
+    assert thread.shown() == list(range(151, 201))
+    assert thread.older() == "http://pombal/chat?before=151"
+
+
+def test_a_thread_that_began_here_gets_a_way_to_what_is_between(page: Page) -> None:
+    thread = Thread(page, part(range(1, 11), older=None))
+    assert thread.older() is None
+    thread.merge(part(range(61, 111), older=61))
+    assert thread.older() == "http://pombal/chat?before=61"
+
+
+@pytest.mark.parametrize("began_at", [1, 51])
+def test_a_long_thread_is_cut_at_its_far_end_and_the_way_leads_there(page: Page, began_at: int) -> None:
+    thread = Thread(page, part(range(began_at, began_at + 50), older=None if began_at == 1 else began_at))
+    for first in range(began_at + 40, began_at + 480, 40):
+        thread.merge(part(range(first, first + 50), older=first))
+    shown = thread.shown()
+    assert shown == list(range(shown[0], began_at + 490))[-len(shown) :]
+    assert 300 <= len(shown) <= 400
+    assert thread.older() == f"http://pombal/chat?before={shown[0]}"
+
+
+def test_what_changed_is_replaced_in_its_place(page: Page) -> None:
+    thread = Thread(page, part(range(1, 4), older=None))
+    thread.merge(part(range(1, 4), older=None).replace('data-cursor="2">2', 'data-cursor="2">22'))
+    assert thread.shown() == [1, 22, 3]
+    assert thread.keeps_its_first_line()
