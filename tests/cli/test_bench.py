@@ -26,7 +26,7 @@ def test_figures_come_as_json_with_the_hosts_own_beside_them(
     done = run("bench", "all", "--small", "--runs", "1", "--json", "--directory", str(tmp_path / "here"))
     assert done.code == 0, done.err
     results = {each["name"]: each for each in json.loads(done.out)["results"]}
-    assert list(results) == ["ingest.rate", "ingest.disk", "send.accepted", "send.lives"]
+    assert list(results) == ["ingest.rate", "ingest.disk", "send.accepted", "send.lives", "send.disk"]
     for name in ("ingest.rate", "send.accepted", "send.lives"):
         assert results[name]["ratio"] == pytest.approx(results[name]["value"] / results[name]["limit"], rel=0.01)
     assert list((tmp_path / "here").iterdir()) == []

@@ -32,7 +32,7 @@ class Send:
     sessions: int = 100
 
     async def run(self, root: Path, progress: Progress) -> list[Figure]:
-        return [await self._accepted(root / "accepted", progress), await self._lived(root / "lived", progress)]
+        return [await self._accepted(root / "accepted", progress), *await self._lived(root / "lived", progress)]
 
     async def _accepted(self, state: Path, progress: Progress) -> Figure:
         prepare_sessions(state, self.sessions)
@@ -41,7 +41,7 @@ class Send:
         bare = await self._bare(daemon, progress)
         return self._figure("send.accepted", seconds, bare)
 
-    async def _lived(self, state: Path, progress: Progress) -> Figure:
+    async def _lived(self, state: Path, progress: Progress) -> list[Figure]:
         prepare_sessions(state, self.sessions)
         async with running(state, {"simulator": _AT_ONCE}) as daemon:
             await daemon.until_ready(self.sessions)
@@ -51,7 +51,8 @@ class Send:
                 await daemon.until_read(self.sends, counted)
             seconds = trio.current_time() - began
         bare = await self._bare(daemon, progress)
-        return self._figure("send.lives", seconds, bare)
+        disk = Figure("send.disk", daemon.database.stat().st_size / 1000 / self.sends, "kB a life")
+        return [self._figure("send.lives", seconds, bare), disk]
 
     def _figure(self, name: str, seconds: float, bare: float) -> Figure:
         return Figure(name, self.sends / seconds, "sends/s", self.sends / bare, "a bare loop writing the same rows")

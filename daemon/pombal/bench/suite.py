@@ -9,6 +9,7 @@ from pombal.bench.ingest import Ingest
 from pombal.bench.progress import Progress
 from pombal.bench.query import Query
 from pombal.bench.recover import Recover
+from pombal.bench.scale import Scale
 from pombal.bench.scrape import Scrape
 from pombal.bench.send import Send
 from pombal.bench.sessions import Sessions
@@ -31,6 +32,7 @@ USUAL: Mapping[str, Benchmark] = {
     "query": Query(),
     "recover": Recover(),
     "scrape": Scrape(),
+    "scale": Scale(),
 }
 """What the published figures are of: minutes each."""
 
@@ -43,5 +45,6 @@ SMALL: Mapping[str, Benchmark] = {
     "query": Query(messages=30_000, rounds=10, inbound_per_s=50),
     "recover": Recover(sessions=500, messages=30_000),
     "scrape": Scrape(sessions=500, scrapes=10),
+    "scale": Scale(messages=5000, sessions=(10, 500), rows=(1000, 30_000)),
 }
 """Seconds each: what is wrong by a factor shows, and no more than that."""

@@ -35,6 +35,7 @@ class Name(StrEnum):
     QUERY = "query"
     RECOVER = "recover"
     SCRAPE = "scrape"
+    SCALE = "scale"
     ALL = "all"
 
 
