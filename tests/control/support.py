@@ -26,8 +26,8 @@ from pombal.service.base import ReceiveChunk, SendAnswer, SendReply, Subscriptio
 Handler = Callable[[Any, Caller], Awaitable[BaseModel]]
 
 
-def message(number: int, text: str = "oi", session: str = "suporte") -> Message:
-    row = MessageRow(
+def row(number: int, text: str = "oi") -> MessageRow:
+    return MessageRow(
         id=number,
         session_key=1,
         message_id=f"m{number}",
@@ -41,7 +41,10 @@ def message(number: int, text: str = "oi", session: str = "suporte") -> Message:
         queued_at=1_700_000_000_123,
         text_content=text,
     )
-    return show_message(row, session)
+
+
+def message(number: int, text: str = "oi", session: str = "suporte") -> Message:
+    return show_message(row(number, text), session)
 
 
 def event(seq: int, kind: str = EventType.MESSAGE_QUEUED, data: dict[str, Any] | None = None) -> Event:
@@ -88,12 +91,12 @@ class FakeService:
         if self.hold:
             self.uncommitted.append((params, reply))
         else:
-            reply(SendAnswer(message(len(self.sends), params.text or ""), created=True))
+            reply(SendAnswer(row(len(self.sends), params.text or ""), "suporte", created=True))
 
     def commit(self) -> None:
         waiting, self.uncommitted = self.uncommitted, []
         for number, (params, reply) in enumerate(waiting, start=1):
-            reply(SendAnswer(message(number, params.text or ""), created=True))
+            reply(SendAnswer(row(number, params.text or ""), "suporte", created=True))
 
     async def put_media(self, receive: ReceiveChunk, caller: Caller) -> MediaStored:
         raise AssertionError("the control socket takes files in chunks")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import trio
+from pydantic_core import from_json
 
 from pombal.control.framing import ANSWER_MAX_BYTES, REQUEST_MAX_BYTES, LineReader
 from pombal.model.errors import Kind, PombalError, invalid
@@ -65,15 +66,19 @@ class Pending:
     __slots__ = ("_answer", "_done")
 
     def __init__(self) -> None:
-        self._done = trio.Event()
+        self._done: trio.Event | None = None
         self._answer: dict[str, Any] | PombalError | None = None
 
     def resolve(self, answer: dict[str, Any] | PombalError) -> None:
         self._answer = answer
-        self._done.set()
+        if self._done is not None:
+            self._done.set()
 
     async def wait(self) -> dict[str, Any]:
-        await self._done.wait()
+        # What is here already is given at once: of thousands in a pipeline few are waited for.
+        if self._answer is None:
+            self._done = self._done or trio.Event()
+            await self._done.wait()
         if isinstance(self._answer, PombalError):
             raise self._answer
         assert self._answer is not None  # noqa: S101 - resolve came first
@@ -162,7 +167,7 @@ async def receive_messages(stream: trio.abc.ReceiveStream) -> AsyncGenerator[dic
             return
         reader.receive_data(data)
         for line in reader.lines():
-            yield json.loads(line)
+            yield from_json(line)
 
 
 async def in_order(

@@ -131,7 +131,7 @@ class Connection:
             self._exchange(UNKNOWN_METHOD, error.id).refuse_line(error)
             return
         exchange = self._exchange(request.method, request.id)
-        with exchange.guard():
+        with exchange:
             method, params = request.resolve()
             self._check(method)
             await self._dispatch(exchange, params, requests)
@@ -155,7 +155,7 @@ class Connection:
 
     async def _call(self, exchange: Exchange, params: Params) -> None:
         async with self._paging if "limit" in type(params).model_fields else self._running:
-            with exchange.guard():
+            with exchange:
                 self._refuse_unread()
                 result = await self._service.call(exchange.method, params, self._caller)
                 await self._outgoing.room()
@@ -168,7 +168,7 @@ class Connection:
 
     async def _subscribe(self, exchange: Exchange, params: SubscribeParams) -> None:
         by_client = False
-        with exchange.guard():
+        with exchange:
             by_client = await self._subscriptions.run(exchange, params)
         if exchange.succeeded and not by_client:
             # Events that stop without a word would be taken for silence: the client sees the end, and resumes.
@@ -179,10 +179,10 @@ def _replier(exchange: Exchange) -> SendReply:
     """The callback of a send, which may be called long after, by whoever committed it."""
 
     def reply(answer: SendAnswer | PombalError) -> None:
-        with exchange.guard():
+        with exchange:
             if isinstance(answer, PombalError):
                 exchange.refuse(answer)
             else:
-                exchange.result(answer.message)
+                exchange.sent(answer)
 
     return reply

@@ -1,7 +1,7 @@
 """One request and its one answer."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 
 import structlog
 from pydantic import BaseModel
@@ -10,6 +10,7 @@ from pombal.control import jsonrpc
 from pombal.control.jsonrpc import BadRequest
 from pombal.control.outgoing import Outgoing
 from pombal.model.errors import Kind, PombalError
+from pombal.service.base import SendAnswer
 from pombal.service.catalog import METHODS
 
 log = structlog.get_logger()
@@ -22,7 +23,10 @@ UNKNOWN_METHOD = "unknown"
 
 
 class Exchange:
-    """Puts exactly one answer out; a notification's (id None) is empty."""
+    """Puts exactly one answer out; a notification's (id None) is empty.
+
+    As a context manager: what is raised inside becomes the answer; after the answer it is only logged.
+    """
 
     __slots__ = ("_count", "_id", "_outgoing", "answered", "method", "succeeded")
 
@@ -36,6 +40,10 @@ class Exchange:
 
     def result(self, result: BaseModel) -> None:
         self._answer(b"" if self._id is None else jsonrpc.encode_result(self._id, result), "ok")
+        self.succeeded = True
+
+    def sent(self, answer: SendAnswer) -> None:
+        self._answer(b"" if self._id is None else jsonrpc.encode_json(self._id, answer.json()), "ok")
         self.succeeded = True
 
     def refuse(self, error: PombalError) -> None:
@@ -54,19 +62,19 @@ class Exchange:
         self._outgoing.answer(line)
         self._count(self.method, outcome)
 
-    @contextmanager
-    def guard(self) -> Iterator[None]:
-        """What is raised inside becomes the answer; after the answer it is only logged."""
-        try:
-            yield
-        except BadRequest as error:
-            self.refuse_line(error)
-        except PombalError as error:
-            if self.answered:
+    def __enter__(self) -> None:
+        """Every request passes here, sends twice: so no generator stands behind it."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: TracebackType | None) -> bool:
+        match error:
+            case BadRequest():
+                self.refuse_line(error)
+            case PombalError() if self.answered:
                 log.warning("control request failed after its answer", method=self.method, kind=error.kind)
-            else:
+            case PombalError():
                 self.refuse(error)
-        except Exception:
-            log.exception("control request crashed", method=self.method)
-            if not self.answered:
-                self._crash()
+            case Exception():
+                log.error("control request crashed", method=self.method, exc_info=error)
+                if not self.answered:
+                    self._crash()
+        return isinstance(error, Exception)

@@ -96,7 +96,7 @@ def _parse_id(message: dict[str, Any]) -> bytes | None:
     value = message["id"]
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
         raise BadRequest(Code.INVALID_REQUEST, "id must be a string, a number or null")
-    return _encode(value)
+    return b"%d" % value if isinstance(value, int) else _encode(value)
 
 
 def _what_is_wrong(message: dict[str, Any]) -> str | None:
@@ -127,8 +127,12 @@ def _parse_object(message: dict[str, Any], request_id: bytes | None) -> dict[str
 
 def encode_result(request_id: bytes, result: BaseModel) -> bytes:
     """The answer to a request that was carried out."""
-    encoded = result.model_dump_json(warnings=False).encode()
-    return b'{"jsonrpc":"2.0","id":' + request_id + b',"result":' + encoded + b"}\n"
+    return encode_json(request_id, result.model_dump_json(warnings=False).encode())
+
+
+def encode_json(request_id: bytes, result: bytes) -> bytes:
+    """The same, of a result that is JSON already."""
+    return b'{"jsonrpc":"2.0","id":' + request_id + b',"result":' + result + b"}\n"
 
 
 def encode_refusal(request_id: bytes, error: PombalError) -> bytes:

@@ -27,7 +27,7 @@ class Outgoing:
         self._broken = False
         self._hurry = False
         self._added = trio.Event()
-        self._progress = trio.Event()
+        self._progress = trio.lowlevel.ParkingLot()
 
     def take_slot_nowait(self) -> bool:
         """Count one more request in flight, if there may be one more."""
@@ -40,7 +40,7 @@ class Outgoing:
     async def take_slot(self) -> None:
         """Count one more request in flight, as soon as there may be one more."""
         while not self.take_slot_nowait():
-            await self._progress.wait()
+            await self._progress.park()
 
     @property
     def is_full(self) -> bool:
@@ -49,7 +49,7 @@ class Outgoing:
     async def room(self) -> None:
         """Wait until what is unwritten is less than FULL_BYTES, or ``hurry`` was called."""
         while self.is_full and not self._hurry:
-            await self._progress.wait()
+            await self._progress.park()
 
     def answer(self, line: bytes) -> None:
         """Put the answer to a request in flight; empty for a notification, which gets none."""
@@ -76,12 +76,12 @@ class Outgoing:
     async def all_answered(self) -> None:
         """Wait until every request in flight has its answer here."""
         while self._unanswered:
-            await self._progress.wait()
+            await self._progress.park()
 
     async def all_written(self) -> None:
         """Wait until nothing is left to write."""
         while self._in_flight or self._pieces:
-            await self._progress.wait()
+            await self._progress.park()
 
     async def write(self) -> None:
         """Write for ever, as much as possible at once."""
@@ -119,5 +119,5 @@ class Outgoing:
         self._tell_progress()
 
     def _tell_progress(self) -> None:
-        self._progress.set()
-        self._progress = trio.Event()
+        if self._progress:
+            self._progress.unpark_all()

@@ -112,6 +112,9 @@ def check_parts(message_type: MessageType, parts: dict[str, Any]) -> None:
         raise invalid(f"a message of type {message_type} cannot carry {', '.join(extra)}")
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True)
+
+
 def content_hash(
     recipient: Recipient,
     message_type: MessageType,
@@ -126,5 +129,5 @@ def content_hash(
     parts = dict(content or {})
     if "media" in parts:
         parts["media"] = parts["media"]["sha256"]
-    canonical = json.dumps([recipient.key, message_type, text, parts, quoted_message_id], sort_keys=True)
+    canonical = _CANONICAL.encode([recipient.key, message_type, text, parts, quoted_message_id])
     return hashlib.sha256(canonical.encode()).hexdigest()

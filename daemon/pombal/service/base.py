@@ -10,17 +10,29 @@ from pydantic import BaseModel
 from pombal.model.caller import Caller
 from pombal.model.errors import PombalError
 from pombal.model.events import Event
-from pombal.model.message import Message
+from pombal.model.message import Message, MessageRow, message_json, show_message
 from pombal.model.params import SendParams
 from pombal.model.results import MediaStored
 
 
 @dataclass(frozen=True, slots=True)
 class SendAnswer:
-    """A committed send; ``created`` is False where the same send had been accepted before."""
+    """A committed send; ``created`` is False where the same send had been accepted before.
 
-    message: Message
+    ``row`` is the message as it stood at the commit, ``session`` the name it goes by.
+    """
+
+    row: MessageRow
+    session: str
     created: bool
+
+    @property
+    def message(self) -> Message:
+        return show_message(self.row, self.session)
+
+    def json(self) -> bytes:
+        """``message`` as it goes over a wire."""
+        return message_json(self.row, self.session)
 
 
 ReceiveChunk = Callable[[], Awaitable[bytes]]

@@ -9,7 +9,7 @@ from pombal.model.changes import Queued, QueueMessage
 from pombal.model.content import content_hash
 from pombal.model.errors import PombalError
 from pombal.model.ids import new_ulid
-from pombal.model.message import Direction, show_message
+from pombal.model.message import Direction, MessageType
 from pombal.model.params import SendParams
 from pombal.model.phone import parse_recipient
 from pombal.model.session_state import accepts_sends
@@ -74,12 +74,14 @@ class Sending:
 
 
 def _content(params: SendParams) -> dict[str, Any] | None:
+    if params.type == MessageType.TEXT:
+        return None
     parts = {"media": params.media, "location": params.location, "contact": params.contact, "reaction": params.reaction}
     return {name: part.model_dump() for name, part in parts.items() if part is not None} or None
 
 
 def _answer(answer: Any, session: str) -> SendAnswer | PombalError:
     if isinstance(answer, Queued):
-        return SendAnswer(show_message(answer.message, session), answer.created)
+        return SendAnswer(answer.message, session, answer.created)
     assert isinstance(answer, PombalError)  # noqa: S101  # a queueing is accepted or refused
     return answer
