@@ -140,11 +140,11 @@ class ActorTree:
 
     def max_depths(self) -> dict[str, int]:
         """The fullest mailbox of each kind that has any."""
-        boxes = ((kind, info.mailbox) for kind, infos in self._actors.items() for info in infos.values())
         depths: dict[str, int] = {}
-        for kind, box in boxes:
-            if box is not None:
-                depths[kind] = max(depths.get(kind, 0), box.depth)
+        for kind, infos in self._actors.items():
+            of_kind = [info.mailbox.depth for info in infos.values() if info.mailbox is not None]
+            if of_kind:
+                depths[kind] = max(of_kind)
         return depths
 
 

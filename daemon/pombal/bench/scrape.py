@@ -13,7 +13,7 @@ from pombal.bench.running import running
 from pombal.bench.scraping import pauses, scrape
 
 _SETTLING_S = 3.0
-_PAUSE_S = 0.025
+_PAUSE_S = 0.02
 _BARE = "a connection, and nothing asked"
 
 
