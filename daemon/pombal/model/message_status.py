@@ -37,7 +37,7 @@ def advance(row: MessageRow, step: Step, acceptable_ms: int) -> MessageRow:
         after = _without_proof(row, step)
     else:
         return row
-    return row if after == row else _with_total(after, acceptable_ms)
+    return row if after is row else _with_total(after, acceptable_ms)
 
 
 def is_out(row: MessageRow) -> bool:
@@ -53,16 +53,22 @@ def dispatched(row: MessageRow, at_ms: int) -> MessageRow:
 
 
 def _with_stamp(row: MessageRow, step: Step) -> MessageRow:
+    rises, missing = RANK[step.status] > RANK[row.status], _missing_stamps(row, step.status)
+    if not (rises or missing):
+        return row
     after = replace(row)
-    if step.status == MessageStatus.READ and row.delivered_at is None:
-        after.delivered_at = _clamped(after, "delivered_at", step.at_ms)
-    field = _STAMP_OF[step.status]
-    if getattr(after, field) is None:
+    for field in missing:
         setattr(after, field, _clamped(after, field, step.at_ms))
-    if RANK[step.status] > RANK[row.status]:
+    if rises:
         after.status = step.status
         after.error_kind = after.error_detail = after.failed_at = None
     return after
+
+
+def _missing_stamps(row: MessageRow, status: MessageStatus) -> list[str]:
+    """What a receipt of status proves and the row does not have yet, in its order."""
+    proven = ("delivered_at", "read_at") if status == MessageStatus.READ else (_STAMP_OF[status],)
+    return [field for field in proven if getattr(row, field) is None]
 
 
 def _without_proof(row: MessageRow, step: Step) -> MessageRow:

@@ -105,7 +105,7 @@ class Recorder:
         submission = Submission(changes, answered)
         if self._is_closed:
             raise RecorderClosed
-        if submission.may_be_refused:
+        if self.unavailable is not None and submission.may_be_refused:
             self.refuse_while_unavailable()
         await self._tray.put(submission)
 
