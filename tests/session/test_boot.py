@@ -13,6 +13,7 @@ from pombal.model.errors import Kind
 from pombal.model.params import SessionDeleteParams, SessionNameParams
 from pombal.model.session_state import Reason, SessionState, SessionStatus
 from pombal.service.base import SendAnswer
+from pombal.session import registry
 from tests.fakes.link import NUMBER, FakeLink, FakeNetwork, paired
 from tests.fakes.rooms import WALL_MS, World, outcome, running
 
@@ -113,6 +114,22 @@ async def test_a_stopped_one_stays_and_keeps_its_queue(autojump_clock: MockClock
         network.answers = True
         await world.call("session.start", SessionNameParams(name="ana"))
         await world.until_status("m1", "sent")
+
+
+async def test_they_start_a_slice_at_a_time_and_all_of_them(
+    autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "EMPLOY_SLICE", 2)
+    names = [f"s{number}" for number in range(5)]
+    async with running(tmp_path) as world:
+        for name in names:
+            await world.ready(name)
+    async with running(tmp_path) as world:
+        for name in names:
+            await world.until(name, "ready")
+    async with running(tmp_path) as world:
+        await world.call("session.stop", SessionNameParams(name="s4"))  # its turn has not come yet
+        assert world.seat("s4").state.reason == Reason.STOPPED
 
 
 async def test_what_was_ready_is_said_not_to_be_until_it_is(autojump_clock: MockClock, tmp_path: Path) -> None:

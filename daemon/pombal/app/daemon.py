@@ -45,6 +45,9 @@ log = structlog.get_logger()
 # For the daemon's own actors: one that cannot be kept up ends the process, and systemd starts it again.
 CORE_POLICY = RestartPolicy(intensity=5, period_s=60.0, backoff_min_s=0.1, backoff_max_s=5.0)
 STATUS_EVERY_S = 5.0
+# Ten thousand sessions that start are millions of objects, and none is garbage. Python's own 700 looks for some among
+# them at every turn, and walks them all several times, half a second each.
+GC_THRESHOLDS = (10_000, 20, 10)
 # What is left of HTTP when the hub has closed gets this long, at most a quarter of the drain.
 WRITE_OUT_S = 5.0
 
@@ -111,6 +114,7 @@ class Daemon:
     @asynccontextmanager
     async def _started(self, notifier: Notifier) -> AsyncIterator[trio.Nursery]:
         """Everything is up inside. The nursery owns the daemon's own actors; the store is closed after all of them."""
+        gc.set_threshold(*GC_THRESHOLDS)
         async with AsyncExitStack() as stack:
             rooms = self.rooms = await build_rooms(self.live, self.paths, self.tree, self.reload, self._http_url, stack)
             self.facts = Facts(rooms, self.live, self.tree, self.paths, system_clock())

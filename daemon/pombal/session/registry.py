@@ -33,6 +33,7 @@ log = structlog.get_logger()
 WATCH_EVERY_S = 1.0
 WATCH_SLICE = 500
 BOOT_SLICE = 500
+EMPLOY_SLICE = 100
 
 _STANDING = attrgetter("state.status", "link")
 
@@ -111,8 +112,19 @@ class Registry:
                     changes.append(SetSessionState(at=now, session_key=row.key, state=after))
         for start in range(0, len(changes), BOOT_SLICE):
             await self._context.recorder.submit(changes[start : start + BOOT_SLICE])
-        for seat in list(self):
+        if self._nursery is None:
+            raise PombalError(Kind.UNAVAILABLE, "the daemon is still starting")
+        self._nursery.start_soon(self._employ_all, list(self))
+
+    async def _employ_all(self, seats: list[Seat]) -> None:
+        """A slice at a time: tasks that start together run together, and hold up everybody else meanwhile.
+
+        A command for a session whose turn has not come waits in its mailbox.
+        """
+        for number, seat in enumerate(seats, 1):
             self._employ(seat)
+            if number % EMPLOY_SLICE == 0:
+                await trio.lowlevel.checkpoint()
 
     async def ask(self, seat: Seat, command: Command) -> Any:
         """Have the session's actor carry a command out. Raises PombalError: its refusal, unavailable, crashed."""
