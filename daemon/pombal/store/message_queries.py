@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pombal.model.message import Direction, MessageRow
+from pombal.store.gathering import expected_messages
 from pombal.store.message_ways import Condition, MessageFilter, Way, bounds, conditions, ways, within_bounds
 from pombal.store.rows import MESSAGE_COLUMNS, json_row, message_row, packed, unpacked
 from pombal.store.search_terms import SearchTerms, search_terms
@@ -13,6 +14,7 @@ from pombal.store.text_matching import matching
 
 FIRST_LOOK, LOOKS_GROW_BY = 1000, 4  # steps on each way before the next has its turn
 LEAST_STEPS = 50
+GATHERED_A_STEP = 24  # twice what the full-text index gathers while one text is looked into: after it come more texts
 
 
 def list_messages(connection: sqlite3.Connection, wanted: MessageFilter) -> list[MessageRow]:
@@ -37,7 +39,7 @@ def _first_found(looks: Sequence["_Look"]) -> list[int]:
     steps = FIRST_LOOK
     while True:
         for look in looks:
-            if steps >= look.way.begins_at and (found := look.on(steps)) is not None:
+            if look.is_due(steps) and (found := look.on(steps)) is not None:
                 return found
         steps *= LOOKS_GROW_BY
 
@@ -51,6 +53,7 @@ class _Look:
     wanted: MessageFilter
     terms: SearchTerms | None
     found: list[int] = field(default_factory=list)
+    gathers: int | None = None
 
     @property
     def others(self) -> list[Condition]:
@@ -65,13 +68,23 @@ class _Look:
     def decides_all(self) -> bool:
         return not self.others and not self.verifies and not self.way.begins_at
 
+    def is_due(self, steps: int) -> bool:
+        """Whether it is this way's turn. One that gathers comes late, or when that takes no longer than these steps."""
+        return steps >= self.way.begins_at or (steps > FIRST_LOOK and self._is_soon_gathered(steps))
+
+    def _is_soon_gathered(self, steps: int) -> bool:
+        if self.terms is None:
+            return False
+        if self.gathers is None:
+            self.gathers = expected_messages(self.connection, self.terms)
+        return self.gathers <= GATHERED_A_STEP * steps
+
     def whole(self) -> list[int]:
         return self._page(self.wanted)
 
     def on(self, steps: int) -> list[int] | None:
         """Go so many steps; the ids, where the page is full or the way at its end."""
-        is_gathered = self.way.begins_at > 0 and not self.others  # then the whole way costs what its beginning does
-        edge = None if is_gathered else self._edge(steps)
+        edge = None if self._is_quickest_whole(steps) else self._edge(steps)
         part = replace(self.wanted, limit=self.wanted.limit - len(self.found))
         if edge is not None:
             part = replace(part, last_id=edge) if part.ascending else replace(part, first_id=edge)
@@ -80,6 +93,10 @@ class _Look:
             return self.found
         self.wanted = replace(self.wanted, past_id=edge)
         return None
+
+    def _is_quickest_whole(self, steps: int) -> bool:
+        """A way that gathers has most of its cost in the beginning, each time anew."""
+        return self.way.begins_at > 0 and (not self.others or self._is_soon_gathered(steps))
 
     def _edge(self, steps: int) -> int | None:
         """The id up to which the way is gone with so many steps; None: to its end."""

@@ -17,7 +17,7 @@ from pombal.store.search_terms import SearchTerms
 MERGED_SESSIONS = 100  # of a user with more, the order of all ids is the shorter way
 SLOW_FROM_MS = 1000  # as in the column kind
 IN_ZONE = f"m.id BETWEEN z.zone * {ZONE_IDS} AND z.zone * {ZONE_IDS} + {ZONE_IDS - 1}"
-GATHER_FROM = 64_000  # steps gone in vain elsewhere, before the full-text index gathers all messages of many words
+GATHER_FROM = 64_000  # steps gone in vain elsewhere, before the full-text index gathers however many messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Way:
     """The rows of source for which condition holds with each of arms (arm.value), in the order of place.
 
     decides: the filters that hold on it by themselves. rows: what joins messages as m, where source has them not.
-    begins_at: how many steps of other ways come first.
+    begins_at: how many steps of other ways come first, unless it is known before that this one is short.
     """
 
     source: str
@@ -68,7 +68,7 @@ def ways(connection: sqlite3.Connection, wanted: MessageFilter, terms: SearchTer
     found = list(_by_index(connection, wanted))
     if wanted.since_ms is not None or wanted.until_ms is not None:
         found.append(_by_time(wanted))
-    if not found and (terms is None or terms.are_gathered):
+    if not found and (terms is None or terms.gathered):
         found.append(Way("messages AS m NOT INDEXED", "true", (1,), frozenset()))
     return found if terms is None else [_by_text(terms), *found]
 
@@ -127,7 +127,7 @@ def _by_text(terms: SearchTerms) -> Way:
     return Way(
         "messages_search AS s", "messages_search MATCH arm.value", (terms.expression,), frozenset({"search"}),
         place="s.rowid", order=("s.rowid",), rows=" CROSS JOIN messages AS m ON m.id = s.rowid",
-        begins_at=GATHER_FROM if terms.are_gathered else 0,
+        begins_at=GATHER_FROM if terms.gathered else 0,
     )  # fmt: skip
 
 

@@ -27,10 +27,13 @@ _LATIN_END = "\u024f"
 
 @dataclass(frozen=True, slots=True)
 class SearchTerms:
-    """are_gathered: a prefix of many words is among them, and the full-text index tells nothing until it has all."""
+    """gathered: prefixes of too many words to name, each as the index keeps it, or None where only the index knows how.
+
+    The full-text index tells nothing until it has all messages of these.
+    """
 
     expression: str
-    are_gathered: bool
+    gathered: tuple[str | None, ...]
     tokens: tuple[str, ...]  # those of its words that are plain Latin, as the index keeps them
 
 
@@ -42,15 +45,16 @@ def match_expression(search: str, connection: sqlite3.Connection | None = None) 
 def search_terms(search: str, connection: sqlite3.Connection | None = None) -> SearchTerms:
     """The same, and how it will be answered."""
     words = [word for word in _WORDS.findall(search.replace("\0", " ")) if any(char.isalnum() for char in word)]
-    parts, left, are_gathered = list[str](), WORDS_NAMED, False
+    parts, left, gathered = list[str](), WORDS_NAMED, list[str | None]()
     for word in words:
         token = _as_indexed(word)
         named = None if connection is None or token is None else _named(connection, token, left)
-        are_gathered |= named is None
+        if named is None:
+            gathered.append(token)
         left -= min(left, left if named is None else len(named))
         parts.append("(" + " OR ".join(f'"{each}"' for each in named) + ")" if named else f'"{word}"*')
     tokens = tuple(token for word in words if (token := _as_indexed(word)) is not None)
-    return SearchTerms(" AND ".join(parts) or '""', are_gathered, tokens)
+    return SearchTerms(" AND ".join(parts) or '""', tuple(gathered), tokens)
 
 
 def _as_indexed(word: str) -> str | None:

@@ -34,7 +34,7 @@ def matching(connection: sqlite3.Connection, ids: list[int], terms: SearchTerms,
 
     That takes 20 µs a text; so texts that cannot be found are left out before.
     """
-    texts = [row for row in unpacked(connection, _TEXTS, [packed(ids)]) if _may_match(row[1:], terms.tokens)]
+    texts = [row for row in texts_of(connection, ids) if _may_match(row[1:], terms.tokens)]
     found: list[int] = []
     at, count = 0, TEXTS_AT_FIRST
     while at < len(texts) and len(found) < limit:
@@ -43,16 +43,26 @@ def matching(connection: sqlite3.Connection, ids: list[int], terms: SearchTerms,
     return found
 
 
+def texts_of(connection: sqlite3.Connection, ids: list[int]) -> list[list[Any]]:
+    """[id, text, number, name] of those of the messages that there are."""
+    return unpacked(connection, _TEXTS, [packed(ids)])
+
+
 def _may_match(texts: list[str | None], tokens: tuple[str, ...]) -> bool:
     """Whether each token stands in the texts at all; True also where only the index knows how a letter is kept."""
+    text = plain(texts)
+    return text is None or all(word in text for word in tokens)
+
+
+def plain(texts: list[str | None]) -> str | None:
+    """All of a message that is searched, in the index's letters; None where only the index knows how it keeps one."""
     text = " ".join(filter(None, texts))
     if not text.isascii():
         text = unicodedata.normalize("NFD", text)
         if _OTHER_LETTERS.search(text):
-            return True
+            return None
         text = text.encode("ascii", "ignore").decode()
-    text = text.lower()
-    return all(word in text for word in tokens)
+    return text.lower()
 
 
 def _matching(texts: list[list[Any]], expression: str) -> list[int]:

@@ -1,0 +1,97 @@
+"""How many messages a search would have to gather, and that a search goes by it."""
+
+from typing import Any
+
+import pytest
+
+from pombal.store import gathering, message_queries
+from pombal.store import search_terms as search_terms_module
+from pombal.store.gathering import begins_in, expected_messages
+from pombal.store.message_queries import list_messages
+from pombal.store.message_ways import MessageFilter
+from pombal.store.search_terms import SearchTerms
+from pombal.store.text_matching import matching
+from tests.store.building import Store, receive
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [("12 ovos", True), ("123", True), ("r 123", True), ("(123)", True), ("r$12,50", True), ("412 12", True),
+     ("412", False), ("a12", False), ("1 2", False), ("", False), (None, True)],
+)  # fmt: skip
+def test_a_text_has_a_prefix_where_a_word_begins_with_it(text: str | None, begins: bool) -> None:
+    assert begins_in("12", text) is begins
+
+
+class TestExpected:
+    def expected(self, store: Store, *gathered: str | None) -> int:
+        return expected_messages(store.connection, SearchTerms("", gathered, ()))
+
+    @pytest.fixture(autouse=True)
+    def hundred(self, store: Store) -> None:
+        """Of a hundred messages the first twenty speak of zebras: long ago, so to say."""
+        key = store.session().key
+        for number in range(100):
+            store.do(receive(store.clock.advance(10), key, f"x{number}", f"zebra{number}" if number < 20 else "pombo"))
+
+    def test_it_is_counted_where_every_message_can_be_looked_into(self, store: Store) -> None:
+        """And one more, as everywhere."""
+        assert self.expected(store, "zebra") == 21
+
+    def test_a_sample_speaks_of_old_and_new(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(gathering, "SAMPLED", 20)
+        assert 10 <= self.expected(store, "zebra") <= 40
+
+    def test_words_add_up(self, store: Store) -> None:
+        assert self.expected(store, "zebra", "pombo") == 21 + 81
+
+    def test_no_more_are_expected_than_there_are(self, store: Store) -> None:
+        store.connection.execute("DELETE FROM messages WHERE text_content = 'pombo'")
+        assert self.expected(store, "zebra") == 20
+
+    def test_a_prefix_that_only_the_index_knows_may_be_in_every_message(self, store: Store) -> None:
+        assert self.expected(store, "zebra", None) == 100
+
+    def test_an_empty_store_has_nothing_to_gather(self, store: Store) -> None:
+        store.connection.execute("DELETE FROM messages")
+        assert self.expected(store, "zebra") == 0
+
+
+class TestSearches:
+    """A prefix of too many words to name, of the oldest message or of every one."""
+
+    OLDER = 400
+
+    @pytest.fixture
+    def looked_into(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """How many texts each look went through."""
+        looks: list[int] = []
+
+        def counted(connection: Any, ids: list[int], terms: SearchTerms, limit: int) -> list[int]:
+            looks.append(len(ids))
+            return matching(connection, ids, terms, limit)
+
+        monkeypatch.setattr(message_queries, "matching", counted)
+        monkeypatch.setattr(message_queries, "FIRST_LOOK", 50)
+        monkeypatch.setattr(message_queries, "GATHERED_A_STEP", 1)
+        monkeypatch.setattr(search_terms_module, "WORDS_NAMED", 0)
+        key = store.session().key
+        for number in range(self.OLDER):
+            text = "zebra99" if number == 0 else f"pombo{number}"
+            store.do(receive(store.clock.advance(10), key, f"x{number}", text))
+        return looks
+
+    def found(self, store: Store, search: str) -> list[int]:
+        return [row.id for row in list_messages(store.connection, MessageFilter(search=search, limit=500))]
+
+    def test_a_rare_one_is_asked_of_the_index_after_the_first_look(self, store: Store, looked_into: list[int]) -> None:
+        assert len(self.found(store, "zebra9")) == 1
+        assert looked_into == [50]
+
+    def test_a_common_one_is_looked_for_among_the_newest_first(self, store: Store, looked_into: list[int]) -> None:
+        assert len(self.found(store, "pombo")) == self.OLDER - 1
+        assert looked_into == [50, 200]  # then what is left is no more than the index would gather
+
+    def test_of_two_the_common_one_decides_when(self, store: Store, looked_into: list[int]) -> None:
+        assert self.found(store, "pombo zebra9") == []
+        assert looked_into == [50, 200]
