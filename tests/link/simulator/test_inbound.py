@@ -2,9 +2,9 @@ from statistics import fmean
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
-from pombal.link.base import IncomingMessage
+from pombal.link.base import Delivery, IncomingMessage
 from pombal.link.simulator.account import KEPT_MAX, UNACKNOWLEDGED_MAX
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import MessageType
@@ -120,6 +120,24 @@ async def test_a_consumer_that_stops_acknowledging_stops_the_stream(autojump_clo
         reader.acknowledges = True
         rest = [first[-1], *await reader.within(100)]
         assert [each.link_id for each in [*first, *rest[1:]] if isinstance(each, IncomingMessage)] == link_ids
+
+
+async def test_whoever_waits_is_given_the_rest_as_soon_as_something_is_acknowledged(autojump_clock: MockClock) -> None:
+    async with running() as network, online(network.open) as reader:
+        reader.acknowledges = False
+        await network.inject(ID, MARIA, count=UNACKNOWLEDGED_MAX + 1)
+        first = await reader.within(100)
+        received: list[Delivery] = []
+
+        async def receive() -> None:
+            with trio.fail_after(100):
+                received.extend(await reader.link.receive())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive)
+            await wait_all_tasks_blocked()
+            reader.link.acknowledge(reader.seen[-1].seq)
+    assert (len(first), len(received)) == (UNACKNOWLEDGED_MAX, 1)
 
 
 async def test_what_waits_for_one_account_is_bounded(autojump_clock: MockClock) -> None:

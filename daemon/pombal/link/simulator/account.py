@@ -134,6 +134,8 @@ class Account:
         del self.mail[:count]
         self._handed -= count
         self.made_room()
+        if done and self.link is not None and len(self.mail) > self._handed:
+            self.link.arrived()  # what was held back may be handed over now
         return done
 
     def drop(self, is_dropped: Callable[[LinkEvent], bool]) -> int:
