@@ -43,8 +43,8 @@ def used(settings: MetricsSettings | None = None) -> Metrics:
     metrics = Metrics("1.2.3", lambda: settings or MetricsSettings(per_session=True))
     metrics.read_gauges_from(sources())
     metrics.session_restarted("simulator", "crash")
-    metrics.message_recorded("inbound", "text", "simulator")
-    metrics.status_reached("delivered", "simulator")
+    metrics.messages_recorded("inbound", "text", "simulator", 1)
+    metrics.statuses_reached("delivered", "simulator", 1)
     metrics.latency("outbound", "to_sent", "simulator", 0.02)
     metrics.high_latency("outbound", "simulator")
     metrics.batch_committed(300, 0.004)
@@ -71,7 +71,7 @@ def one(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 def test_counters_and_histograms_count() -> None:
     metrics = used()
-    metrics.message_recorded("inbound", "text", "simulator")
+    metrics.messages_recorded("inbound", "text", "simulator", 1)
     assert one(metrics, "pombal_messages_total", direction="inbound", type="text", link="simulator") == 2
     assert one(metrics, "pombal_message_status_total", status="delivered", link="simulator") == 1
     assert one(metrics, "pombal_session_restarts_total", link="simulator", reason="crash") == 1

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pombal.model import changes
 from pombal.model.contact import Contact
-from pombal.model.message import Direction, MessageRow, MessageType, Origin
+from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
 from pombal.store.contact_queries import chat_of
 from tests.store.building import Store, create, queue, receive
 
@@ -248,7 +248,7 @@ def test_a_send_to_a_stranger_or_a_group_stays_as_it_is_addressed(store: Store) 
 
 def test_an_answer_of_whatsapp_addresses_what_waits(store: Store) -> None:
     waiting, sent, other = queued(store, "m1"), queued(store, "m2"), queued(store, "m3", contact_number="5511900001111")
-    store.commit(changes.Advance(at=store.clock(), session_key=1, link_id="L-m2", status="sent"))  # type: ignore[arg-type]
+    store.commit(changes.Advance(at=store.clock(), session_key=1, link_id="L-m2", status=MessageStatus.SENT))
     ids = (waiting.id, sent.id, other.id, 10**6)
     (row,) = learn(store, Contact(LONG, HOME, LID), message_ids=ids)
     assert (row.id, row.chat_id, row.contact_lid, row.is_resolved) == (waiting.id, HOME, LID, True)

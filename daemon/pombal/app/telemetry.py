@@ -1,5 +1,6 @@
 """What a commit says of itself: one log line a completed message, counters, histograms."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -35,15 +36,25 @@ class Telemetry:
         self._metrics.batch_committed(len(report.answers), report.seconds)
         for _ in range(report.rejected):
             self._metrics.row_rejected()
+        self._count(report)
         for session, before, after in report.completed:
             self._message(session, before, after)
 
+    def _count(self, report: CommitReport) -> None:
+        """Added up first: a counter takes its lock once a batch."""
+        recorded, reached = Counter[tuple[str, str, str]](), Counter[tuple[str, str]]()
+        for session, before, after in report.completed:
+            if before is None:
+                recorded[after.direction, after.message_type, session.link] += 1
+            if before is None or before.status != after.status:
+                reached[after.status, session.link] += 1
+        for message, count in recorded.items():
+            self._metrics.messages_recorded(*message, count)
+        for status, count in reached.items():
+            self._metrics.statuses_reached(*status, count)
+
     def _message(self, session: SessionRow, before: MessageRow | None, after: MessageRow) -> None:
         link = session.link
-        if before is None:
-            self._metrics.message_recorded(after.direction, after.message_type, link)
-        if before is None or before.status != after.status:
-            self._metrics.status_reached(after.status, link)
         if not after.is_measured or after.offline:
             return
         if after.direction == Direction.OUTBOUND:

@@ -134,7 +134,7 @@ def _configuration(state: Path, runtime: str, descriptor: int, config: Sections)
     ours: Sections = {
         "daemon": {"state_dir": str(state), "runtime_dir": runtime},
         "http": {"bind": f"fd://{descriptor}"},
-        "log": {"level": "warning"},
+        "log": {"level": "error"},  # a backlog is late, message by message, and each would be warned of
         "sessions": {"default_link": "simulator"},
         "simulator": {"enabled": True},
     }

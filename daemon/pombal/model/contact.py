@@ -19,8 +19,8 @@ class Contact:
 
     def told(self, lid: str | None, name: str | None) -> "Contact":
         """With what a message of theirs says; the same object where that is nothing new."""
-        learnt = replace(self, lid=lid or self.lid, name=name or self.name)
-        return self if learnt == self else learnt
+        lid, name = lid or self.lid, name or self.name
+        return self if (lid, name) == (self.lid, self.name) else replace(self, lid=lid, name=name)
 
 
 def is_contact(number: str | None, canonical_id: str | None, lid: str | None) -> bool:

@@ -80,12 +80,12 @@ class Metrics:
     def session_restarted(self, link: str, reason: str) -> None:
         self._restarts[link, reason].inc()
 
-    def message_recorded(self, direction: str, message_type: str, link: str) -> None:
-        """A message is on disk: queued by a caller, or brought by a link."""
-        self._messages[direction, message_type, link].inc()
+    def messages_recorded(self, direction: str, message_type: str, link: str, count: int) -> None:
+        """Messages are on disk: queued by a caller, or brought by a link."""
+        self._messages[direction, message_type, link].inc(count)
 
-    def status_reached(self, status: str, link: str) -> None:
-        self._statuses[status, link].inc()
+    def statuses_reached(self, status: str, link: str, count: int) -> None:
+        self._statuses[status, link].inc(count)
 
     def latency(self, direction: str, stage: str, link: str, seconds: float) -> None:
         """stage: to_sent, to_delivered, to_read, queue, link, delivery or inbound."""

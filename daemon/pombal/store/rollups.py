@@ -64,8 +64,8 @@ class RollupDeltas:
             return
         if after.direction == Direction.INBOUND:
             if before is None and after.total_latency_ms is not None:
-                self._measure(after, Measure.INBOUND, after.total_latency_ms)
-                self._late(after, Measure.INBOUND)
+                sums = self._measure(after, Measure.INBOUND, after.total_latency_ms)
+                sums[2] += after.is_latency_acceptable is False
             return
         for measure, stamp in _OUTBOUND_STAMPS:
             known_before = before is not None and getattr(before, stamp) is not None
@@ -73,8 +73,9 @@ class RollupDeltas:
             if latency_ms is not None and not known_before:
                 self._measure(after, measure, latency_ms)
         if after.is_latency_acceptable is not None and (before is None or before.is_latency_acceptable is None):
-            self._counts[after.session_key, _minute(after), Measure.OUTBOUND][1] += 1
-            self._late(after, Measure.OUTBOUND)
+            sums = self._counts[after.session_key, _minute(after), Measure.OUTBOUND]
+            sums[1] += 1
+            sums[2] += after.is_latency_acceptable is False
 
     def write(self, connection: sqlite3.Connection) -> None:
         if self._counts:
@@ -82,17 +83,15 @@ class RollupDeltas:
         if self._buckets:
             connection.execute(_ADD_BUCKETS, [packed([*key, count] for key, count in self._buckets.items())])
 
-    def _measure(self, row: MessageRow, measure: str, latency_ms: int) -> None:
+    def _measure(self, row: MessageRow, measure: str, latency_ms: int) -> list[int]:
+        """Returns what is summed up with it."""
         key: tuple[int, int, str] = (row.session_key, _minute(row), measure)
         sums = self._counts[key]
         sums[1] += 1
         sums[3] += latency_ms
         sums[4] = max(sums[4], latency_ms)
         self._buckets[*key, bucket_of(latency_ms)] += 1
-
-    def _late(self, row: MessageRow, measure: str) -> None:
-        if row.is_latency_acceptable is False:
-            self._counts[row.session_key, _minute(row), measure][2] += 1
+        return sums
 
 
 _OUTBOUND_STAMPS: tuple[tuple[str, Any], ...] = (

@@ -145,7 +145,8 @@ def insert_messages(connection: sqlite3.Connection, rows: Collection[MessageRow]
 
 def update_progress(connection: sqlite3.Connection, rows: Collection[MessageRow]) -> None:
     if rows:
-        values = ([row.id, *(getattr(row, column) for column in _PROGRESS)] for row in rows)
+        places = [0, *(MESSAGE_COLUMNS.index(column) for column in _PROGRESS)]
+        values = ([everything[place] for place in places] for everything in map(message_values, rows))
         connection.execute(_UPDATE_PROGRESS, [packed(values)])
 
 

@@ -111,7 +111,7 @@ class Inbound:
             contact_number=writer.number or None,
             contact_lid=writer.lid if writer.number else chat.chat_id,
             contact_name=writer.name,
-            content=_content(message_type, writer, behaviour.Dice(account.profile.seed, account.arrivals)),
+            content=_content(account, message_type, writer),
             offline=not account.is_online,
         )
 
@@ -150,8 +150,11 @@ def _writer_in(account: Account, chat: Recipient) -> Person:
     return people.person(account.profile.seed, account.name, account.dice("inbound").below(account.profile.contacts))
 
 
-def _content(message_type: MessageType, writer: Person, dice: behaviour.Dice) -> dict[str, Any] | None:
+def _content(account: Account, message_type: MessageType, writer: Person) -> dict[str, Any] | None:
     """What is neither text nor the same for every type. Files have none: this network carries no bytes."""
+    if message_type == MessageType.TEXT:
+        return None
+    dice = behaviour.Dice(account.profile.seed, account.arrivals)
     if message_type == MessageType.LOCATION:
         place = {"latitude": round(-33 + 30 * dice.share(), 6), "longitude": round(-57 + 20 * dice.share(), 6)}
         return {"location": place | {"name": "Padaria São José", "address": None}}

@@ -1,7 +1,11 @@
-"""The people of the simulated network: Brazilian names, numbers and small talk, made from a seed and kept nowhere."""
+"""The people of the simulated network: Brazilian names, numbers and small talk, made from a seed.
+
+The latest few are remembered: to make them costs more than all else of a message, and who writes, writes more.
+"""
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pombal.link.simulator.behaviour import Dice
 from pombal.model.phone import USER_SERVER
@@ -54,6 +58,7 @@ _THINGS = (
     "sofá-cama", "kit maçanetas", "açaí de 5 L", "pão de queijo congelado", "celular", "guarda-roupa", "cafeteira",
     "sandália",
 )  # fmt: skip
+_REMEMBERED_MAX = 4096
 _DAYS = ("segunda", "terça", "quarta", "quinta", "sexta", "sábado", "domingo", "amanhã", "anteontem", "hoje à tarde")
 
 
@@ -73,6 +78,7 @@ class Person:
         return lid_of(self.number)
 
 
+@lru_cache(_REMEMBERED_MAX)
 def person(*seed: object) -> Person:
     dice = Dice("person", *seed)
     name = f"{dice.choice(_FIRST_NAMES)} {dice.choice(_LAST_NAMES)}"
@@ -84,6 +90,7 @@ def mobile_number(dice: Dice) -> str:
     return f"55{dice.choice(_AREA_CODES)}9{6 + dice.below(4)}{dice.below(9_999_998) + 1:07}"
 
 
+@lru_cache(_REMEMBERED_MAX)
 def lid_of(number: str) -> str:
     """WhatsApp's other id for a person, which does not show the number."""
     digest = hashlib.blake2b(number.encode(), digest_size=7, person=b"lid").digest()

@@ -58,18 +58,22 @@ def _quoted(change: changes.RecordMessage, space: Workspace) -> str | None:
 
 def _content(change: changes.RecordMessage, space: Workspace) -> dict[str, Any] | None:
     """The content, with a reaction's target by our own id, where we have that message."""
-    reaction = (change.content or {}).get("reaction")
+    if not change.content:
+        return change.content
+    reaction = change.content.get("reaction")
     link_id = reaction_target(change)
     if not isinstance(reaction, dict) or link_id is None:
         return change.content
     targets = space.by_link(change.session_key, link_id)
     ours = {"message_id": targets[0].message_id if targets else None, "emoji": reaction.get("emoji")}
-    return {**(change.content or {}), "reaction": ours | {"link_id": link_id}}
+    return {**change.content, "reaction": ours | {"link_id": link_id}}
 
 
 def reaction_target(change: changes.RecordMessage) -> str | None:
     """WhatsApp's id of the message that a reaction is about."""
-    reaction = (change.content or {}).get("reaction")
+    if not change.content:
+        return None
+    reaction = change.content.get("reaction")
     link_id = reaction.get("link_id") if isinstance(reaction, dict) else None
     return link_id if isinstance(link_id, str) else None
 

@@ -5,7 +5,6 @@ them is known by all: the chat is the contact's canonical id, and the row keeps 
 """
 
 from dataclasses import replace
-from typing import Any
 
 from pombal.model import changes
 from pombal.model.contact import Contact, is_contact
@@ -57,23 +56,25 @@ def at_home(change: changes.RecordMessage, space: Workspace) -> changes.RecordMe
     contact = _learnt(change, lid, space)
     if contact is None:
         return change if lid == change.contact_lid else replace(change, contact_lid=lid)
-    placed: dict[str, Any] = {
-        "chat_id": contact.canonical_id if is_private else change.chat_id,
-        "participant": contact.canonical_id if not is_private and is_person(address) else change.participant,
-        "contact_number": contact.number,
-        "contact_lid": lid or contact.lid,
-        "contact_name": change.contact_name or contact.name,
-    }
+    chat_id = contact.canonical_id if is_private else change.chat_id
+    participant = contact.canonical_id if not is_private and is_person(address) else change.participant
+    number, lid, name = contact.number, lid or contact.lid, change.contact_name or contact.name
     # Nearly every message is at home already, and a copy would be most of what it costs to know that.
-    if all(getattr(change, name) == value for name, value in placed.items()):
+    if (chat_id, participant, number, lid, name) == (
+        change.chat_id, change.participant, change.contact_number, change.contact_lid, change.contact_name
+    ):  # fmt: skip
         return change
-    return replace(change, **placed)
+    return replace(
+        change, chat_id=chat_id, participant=participant, contact_number=number, contact_lid=lid, contact_name=name
+    )
 
 
 def _learnt(change: changes.RecordMessage, lid: str | None, space: Workspace) -> Contact | None:
     """The contact of a message that came. One that carries number and LID makes it known."""
     number, session_key = change.contact_number, change.session_key
     known = space.contact(session_key, number, lid)
+    if known is not None and (lid, change.contact_name) == (known.lid, known.name):
+        return known
     if not is_contact(number, change.canonical_id, lid):
         lid = None
     if known is None:
