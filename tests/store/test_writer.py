@@ -19,7 +19,7 @@ from pombal.model.text import storable
 from pombal.store.decisions import dispatch
 from pombal.store.message_queries import message_by_id
 from pombal.store.offline import check_database
-from pombal.store.writer import PartlyCommitted, StoreUnavailable
+from pombal.store.writer import PartlyCommitted, StoreUnavailable, describe
 from tests.store.building import TABLES, Store, create, dump, queue, reach, receive
 
 INT64_MAX = 2**63 - 1
@@ -287,3 +287,18 @@ def test_checkpoint_moves_the_log_into_the_file(store: Store) -> None:
     assert log.stat().st_size > 0
     store.writer.checkpoint()
     assert log.stat().st_size == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("SQLITE_FULL", "the disk is full"),
+        ("SQLITE_IOERR_SHMSIZE", "the disk is full, or it fails (SQLITE_IOERR_SHMSIZE)"),
+        ("SQLITE_IOERR_FSYNC", "the disk fails (SQLITE_IOERR_FSYNC)"),
+        ("SQLITE_BUSY_SNAPSHOT", "the database is locked by another program"),
+    ],
+)
+def test_what_fails_is_told_in_words(name: str, words: str) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = name
+    assert describe(error) == words

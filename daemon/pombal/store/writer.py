@@ -238,6 +238,8 @@ def describe(error: sqlite3.Error) -> str:
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith("SQLITE_FULL"):
         return "the disk is full"
+    if name.startswith("SQLITE_IOERR_SHMSIZE"):  # the write-ahead log's index could not grow
+        return f"the disk is full, or it fails ({name})"
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return "the database is locked by another program"
     if name.startswith("SQLITE_READONLY"):
