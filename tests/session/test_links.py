@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from pombal.link.base import Ended, EndKind, LinkLost, Qr, Ready, Restricted
 from pombal.model.errors import Kind
 from pombal.model.params import SessionNameParams
-from tests.fakes.link import FakeLink, FakeNetwork, log_in, paired
+from tests.fakes.link import FakeLink, FakeNetwork, log_in, paired, show_qr
 from tests.fakes.rooms import WALL_MS, World, outcome, running
 
 ANA = SessionNameParams(name="ana")
@@ -347,6 +347,20 @@ async def test_a_restriction_that_ends_while_the_link_is_away_is_over(autojump_c
     await trio.sleep(100)
     assert world.row().status_reason == "network"
     world.network.on_open = log_in
+    await world.until("ana", "ready")
+
+
+async def test_a_code_that_was_shown_meanwhile_is_shown_when_the_restriction_ends(
+    autojump_clock: MockClock, world: World
+) -> None:
+    link = await world.ready()
+    await restrict(world, 10)
+    world.network.on_open = show_qr
+    link.lose()
+    await world.until("ana", "qrcode")
+    assert trio.current_time() >= 10
+    assert world.seat().qr is not None
+    world.link().tell(paired(), Ready())
     await world.until("ana", "ready")
 
 

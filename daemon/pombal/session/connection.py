@@ -47,7 +47,7 @@ class Connection:
         self._nursery: trio.Nursery | None = None
         self._ended: base.Ended | None = None
         self._is_probing = False
-        self._is_ready = False
+        self._is_ready = self._shows_qr = False
         self._ready_mono_ms: int | None = None
         self._settled = settled
         self._login_since_mono_ms: int | None = now.mono_ms
@@ -149,7 +149,7 @@ class Connection:
         """The changes that events about the session itself make: its state, its codes, its end."""
         match event:
             case base.Qr(code, expires_at_ms):
-                self._login_since_mono_ms = None
+                self._login_since_mono_ms, self._shows_qr = None, True
                 self._settled()
                 return self._show_code(code, expires_at_ms, is_qr=True)
             case base.PairCode(code, expires_at_ms):
@@ -194,7 +194,7 @@ class Connection:
 
     async def _authenticated(self, event: base.Authenticated) -> list[Change]:
         """Paired, or logged in. With another number than before, the old queue is not this account's to send."""
-        self._login_since_mono_ms = self._context.clock().mono_ms
+        self._login_since_mono_ms, self._shows_qr = self._context.clock().mono_ms, False
         before, identity = self._seat.state.identity, storable(event.identity)
         if before is not None and before != identity:
             detail = f"the session was paired with {event.phone_number} after this message had been queued"
@@ -254,7 +254,12 @@ class Connection:
         self.wake_dispatcher()
 
     async def _restriction_ended(self) -> None:
-        trigger = Trigger.READY if self._is_ready and self.link.is_alive else Trigger.LOST
+        """What the link has come to meanwhile was not heard."""
+        trigger = Trigger.LOST
+        if self.link.is_alive and self._is_ready:
+            trigger = Trigger.READY
+        elif self.link.is_alive and self._shows_qr:
+            trigger = Trigger.QR
         await move(self._seat, self._context, trigger)
         self.wake_dispatcher()
 
