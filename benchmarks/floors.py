@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 
-FLOORS = {"ingest.rate": 0.10, "send.accepted": 0.08, "send.lives": 0.08}
+FLOORS = {"ingest.rate": 0.18, "send.accepted": 0.12, "send.lives": 0.12}
 BENCHMARKS = ("ingest", "send")
 
 

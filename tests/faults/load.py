@@ -18,6 +18,7 @@ IN_FLIGHT = 40
 PAUSE_S = 0.05
 RETRY_S = 0.05
 UNDER_WAY_MAX = 400
+HELD_BACK_MAX_S = 2.0
 SEND_URL = "/api/v1/whatsapp/send/"
 
 Work = Callable[[Client], Awaitable[None]]
@@ -123,9 +124,13 @@ class Load:
             self._ledger.refusal(name, body["kind"], body["detail"])
 
     async def _hold_back(self) -> None:
-        """Taking a send is cheaper than delivering it: on a slow machine the queue would grow and grow."""
-        while self._under_way() > UNDER_WAY_MAX:  # noqa: ASYNC110
-            await trio.sleep(PAUSE_S)
+        """Taking a send is cheaper than delivering it: on a slow machine the queue would grow and grow.
+
+        Not for long: while the store is down nothing goes on its way, and sends must be there to be refused.
+        """
+        with trio.move_on_after(HELD_BACK_MAX_S):
+            while self._under_way() > UNDER_WAY_MAX:  # noqa: ASYNC110
+                await trio.sleep(PAUSE_S)
 
     async def _inject(self, client: Client) -> None:
         self._count += 1
