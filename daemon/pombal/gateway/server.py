@@ -194,17 +194,23 @@ class Server:
     # Sessions
 
     async def _host(self, session_id: str) -> _Hosted:
-        """The session, opened. Raises Refusing."""
-        while (hosted := self._hosted.get(session_id)) is not None and hosted.scope.cancel_called:
-            await hosted.gone.wait()
-        if hosted is None:
-            self._check_room()
-            hosted = self._hosted[session_id] = _Hosted()
-            assert self._nursery is not None  # noqa: S101  # it is set before anybody is accepted
-            self._nursery.start_soon(self._run, session_id, hosted)
-        await hosted.opened.wait()
-        if hosted.session is None:
-            raise Refusing(RefusedKind.UNAVAILABLE, hosted.why_not)
+        """The session, opened and not about to close. Raises Refusing."""
+        while True:
+            hosted = self._hosted.get(session_id) or self._begun(session_id)
+            if hosted.scope.cancel_called:
+                await hosted.gone.wait()
+                continue
+            await hosted.opened.wait()
+            if hosted.session is None:
+                raise Refusing(RefusedKind.UNAVAILABLE, hosted.why_not)
+            if self._hosted.get(session_id) is hosted and not hosted.scope.cancel_called:  # others ran while we waited
+                return hosted
+
+    def _begun(self, session_id: str) -> _Hosted:
+        self._check_room()
+        assert self._nursery is not None  # noqa: S101  # it is set before anybody is accepted
+        hosted = self._hosted[session_id] = _Hosted()
+        self._nursery.start_soon(self._run, session_id, hosted)
         return hosted
 
     def _check_room(self) -> None:
