@@ -1,6 +1,6 @@
 """A message: the row that is kept, and the object that is shown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -98,6 +98,18 @@ class MessageRow:
     def is_measured(self) -> bool:
         """Whether its latencies count: not what the phone or WhatsApp's history brought."""
         return self.origin == Origin.API
+
+    def but(self, **changed: Any) -> "MessageRow":
+        """A copy with some fields changed: each step of a send takes one, and ``replace`` takes twice the time."""
+        copy = object.__new__(MessageRow)
+        for name in _FIELDS:
+            setattr(copy, name, getattr(self, name))
+        for name, value in changed.items():
+            setattr(copy, name, value)
+        return copy
+
+
+_FIELDS = tuple(field.name for field in fields(MessageRow))
 
 
 class Media(BaseModel):

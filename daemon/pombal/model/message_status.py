@@ -1,6 +1,6 @@
 """What a receipt, an answer or a failure does to a message: its status never goes down, its stamps never change."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from pombal.model.message import Direction, MessageRow, MessageStatus
@@ -49,14 +49,14 @@ def dispatched(row: MessageRow, at_ms: int) -> MessageRow:
     """The row once its first try has been handed to the link."""
     if row.dispatched_at is not None:
         return row
-    return replace(row, dispatched_at=_clamped(row, "dispatched_at", at_ms))
+    return row.but(dispatched_at=_clamped(row, "dispatched_at", at_ms))
 
 
 def _with_stamp(row: MessageRow, step: Step) -> MessageRow:
     rises, missing = RANK[step.status] > RANK[row.status], _missing_stamps(row, step.status)
     if not (rises or missing):
         return row
-    after = replace(row)
+    after = row.but()
     for field in missing:
         setattr(after, field, _clamped(after, field, step.at_ms))
     if rises:
@@ -73,9 +73,7 @@ def _missing_stamps(row: MessageRow, status: MessageStatus) -> list[str]:
 
 def _without_proof(row: MessageRow, step: Step) -> MessageRow:
     failed_at = max(step.at_ms, *_known(row)) if step.status == MessageStatus.FAILED else None
-    return replace(
-        row, status=step.status, failed_at=failed_at, error_kind=step.error_kind, error_detail=step.error_detail
-    )
+    return row.but(status=step.status, failed_at=failed_at, error_kind=step.error_kind, error_detail=step.error_detail)
 
 
 def _known(row: MessageRow) -> list[int]:
@@ -115,8 +113,8 @@ def as_when(row: MessageRow, status: MessageStatus) -> MessageRow:
     Stamps that came later are taken away again, and with them the latencies they made.
     """
     if row.direction == Direction.INBOUND:
-        return replace(row, status=status, read_at=row.read_at if status == MessageStatus.READ else None)
-    before = replace(row, status=status)
+        return row.but(status=status, read_at=row.read_at if status == MessageStatus.READ else None)
+    before = row.but(status=status)
     if RANK[status] < RANK[MessageStatus.SENT]:
         before.sent_at = None
     if RANK[status] < RANK[MessageStatus.DELIVERED]:

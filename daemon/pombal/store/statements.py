@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Collection, Mapping
+from operator import attrgetter
 
 from pombal.model.contact import Contact
 from pombal.model.events import EventRow
@@ -14,6 +15,7 @@ from pombal.store.rows import (
     SESSION_COLUMNS,
     event_values,
     json_row,
+    message_picker,
     message_row,
     message_values,
     packed,
@@ -33,6 +35,7 @@ _REWRITTEN = (
     "contact_name", "happened_at", "is_resolved",
 )  # fmt: skip
 _CONTACT = ("session_key", "number", "canonical_id", "lid", "name")
+_TOTALS = ("total_messages_sent", "total_messages_received", "total_messages_failed", "last_activity_at")
 _SESSION = tuple(column for column in SESSION_COLUMNS if column not in ("key", "id", "created_at"))
 
 
@@ -88,6 +91,9 @@ _INSERT_SESSION = _insert_into("sessions", SESSION_COLUMNS)
 _UPDATE_PROGRESS = _update("messages", "id", _PROGRESS)
 _UPDATE_REWRITTEN = _update("messages", "id", _REWRITTEN)
 _UPDATE_SESSIONS = _update("sessions", "key", _SESSION)
+_UPDATE_TOTALS = _update("sessions", "key", _TOTALS)  # no index and no trigger of the table has to be looked at
+_PROGRESS_VALUES = message_picker(("id", *_PROGRESS))
+_TOTALS_VALUES = attrgetter("key", *_TOTALS)
 
 
 def messages_by_row(connection: sqlite3.Connection, ids: Collection[int]) -> list[MessageRow]:
@@ -145,9 +151,7 @@ def insert_messages(connection: sqlite3.Connection, rows: Collection[MessageRow]
 
 def update_progress(connection: sqlite3.Connection, rows: Collection[MessageRow]) -> None:
     if rows:
-        places = [0, *(MESSAGE_COLUMNS.index(column) for column in _PROGRESS)]
-        values = ([everything[place] for place in places] for everything in map(message_values, rows))
-        connection.execute(_UPDATE_PROGRESS, [packed(values)])
+        connection.execute(_UPDATE_PROGRESS, [packed(map(_PROGRESS_VALUES, rows))])
 
 
 def update_rewritten(connection: sqlite3.Connection, rows: Collection[MessageRow]) -> None:
@@ -193,6 +197,12 @@ def update_sessions(connection: sqlite3.Connection, rows: Collection[SessionRow]
         places = [0, *(SESSION_COLUMNS.index(column) for column in _SESSION)]
         values = ([everything[place] for place in places] for everything in map(session_values, rows))
         connection.execute(_UPDATE_SESSIONS, [packed(values)])
+
+
+def update_totals(connection: sqlite3.Connection, rows: Collection[SessionRow]) -> None:
+    """Counters and last activity alone: what nearly every transaction changes of a session."""
+    if rows:
+        connection.execute(_UPDATE_TOTALS, [packed(map(_TOTALS_VALUES, rows))])
 
 
 def insert_events(connection: sqlite3.Connection, rows: Collection[EventRow]) -> None:

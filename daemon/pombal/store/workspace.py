@@ -62,6 +62,7 @@ class Workspace:
     _progressed: set[int] = field(default_factory=set)
     _rewritten: set[int] = field(default_factory=set)
     _dirty_sessions: set[int] = field(default_factory=set)
+    _counted_sessions: set[int] = field(default_factory=set)
     _unwritten_events: list[EventRow] = field(default_factory=list)
     _rollups: RollupDeltas = field(default_factory=RollupDeltas)
 
@@ -121,10 +122,9 @@ class Workspace:
     def session(self, key: int) -> SessionRow:
         return self.sessions[key]
 
-    def by_link(self, session_key: int, link_id: str, direction: Direction | None = None) -> list[MessageRow]:
+    def by_link(self, session_key: int, link_id: str) -> list[MessageRow]:
         """Messages under one of WhatsApp's ids; more than one only where chats share it."""
-        rows = (self.messages[row_id] for row_id in self._by_link.get((session_key, link_id), ()))
-        return [row for row in rows if direction is None or row.direction == direction]
+        return [self.messages[row_id] for row_id in self._by_link.get((session_key, link_id), ())]
 
     def by_message_id(self, session_key: int, message_id: str, direction: Direction) -> MessageRow | None:
         row_id = self._by_id.get((session_key, message_id, direction))
@@ -202,6 +202,10 @@ class Workspace:
         """The session's row was changed in place."""
         self._dirty_sessions.add(session.key)
 
+    def count(self, session: SessionRow) -> None:
+        """Of the session's row nothing was changed but its totals of messages and its last activity."""
+        self._counted_sessions.add(session.key)
+
     def tell(
         self, kind: EventType, session: SessionRow, at_ms: int, message: MessageRow | None = None, **data: Any
     ) -> None:
@@ -218,11 +222,14 @@ class Workspace:
         statements.insert_messages(self.connection, [rows[i] for i in sorted(self._new)])
         statements.update_progress(self.connection, [rows[i] for i in self._progressed - self._new])
         statements.update_rewritten(self.connection, [rows[i] for i in self._rewritten - self._new])
-        statements.update_sessions(self.connection, [self.sessions[key] for key in self._dirty_sessions])
+        counted, dirty = self._counted_sessions - self._dirty_sessions, self._dirty_sessions
+        statements.update_sessions(self.connection, [self.sessions[key] for key in dirty])
+        statements.update_totals(self.connection, [self.sessions[key] for key in counted])
         statements.insert_events(self.connection, self._unwritten_events)
         statements.put_contacts(self.connection, self._learnt_contacts)
         self._rollups.write(self.connection)
-        self._new, self._progressed, self._rewritten, self._dirty_sessions = set(), set(), set(), set()
+        self._new, self._progressed, self._rewritten = set(), set(), set()
+        self._dirty_sessions, self._counted_sessions = set(), set()
         self._unwritten_events, self._rollups, self._learnt_contacts = [], RollupDeltas(), {}
 
     def _learn(self, before: MessageRow | None, after: MessageRow) -> None:

@@ -75,7 +75,16 @@ def load_for(batch: Iterable[Change], space: Workspace) -> None:
         session_key = getattr(change, "session_key", None)
         if session_key is not None:
             session_keys.add(session_key)
-        match change:
+        match change:  # those first of which there are most
+            case changes.RecordMessage():
+                link_keys.add((change.session_key, change.link_id))
+                for named in (change.quoted_link_id, inbound.reaction_target(change)):
+                    if named:
+                        link_keys.add((change.session_key, named))
+                addresses = (change.contact_lid, change.participant, change.chat_id)
+                _people(change.session_key, numbers, lids, change.contact_number, *addresses)
+            case changes.Advance():
+                link_keys.add((change.session_key, change.link_id))
             case changes.MarkDispatched() | changes.MarkOverdue():
                 message_rows.update(change.message_ids)
             case changes.QueueMessage():
@@ -88,13 +97,6 @@ def load_for(batch: Iterable[Change], space: Workspace) -> None:
                 id_keys.add((change.session_key, change.message_id, Direction.OUTBOUND))
             case changes.MarkRead():
                 id_keys.update((change.session_key, name, Direction.INBOUND) for name in change.message_ids)
-            case changes.RecordMessage():
-                link_keys.add((change.session_key, change.link_id))
-                for named in (change.quoted_link_id, inbound.reaction_target(change)):
-                    if named:
-                        link_keys.add((change.session_key, named))
-                addresses = (change.contact_lid, change.participant, change.chat_id)
-                _people(change.session_key, numbers, lids, change.contact_number, *addresses)
             case changes.LearnContacts():
                 message_rows.update(change.message_ids)
                 for contact in change.contacts:
@@ -103,8 +105,6 @@ def load_for(batch: Iterable[Change], space: Workspace) -> None:
                 link_keys.add((change.session_key, change.message.link_id))
                 id_keys.add((change.session_key, change.message.message_id, change.message.direction))
                 _people(change.session_key, numbers, lids, change.message.contact_number, change.message.chat_id)
-            case changes.Advance():
-                link_keys.add((change.session_key, change.link_id))
             case changes.EditMessage() | changes.RevokeMessage():
                 link_keys.add((change.session_key, change.link_id))
                 _people(change.session_key, numbers, lids, number_of(change.chat_id), change.chat_id)

@@ -1,6 +1,5 @@
 """Erasing a person: each step a slice of its own, so that none holds up a commit; see erasure/ for their order."""
 
-from dataclasses import replace
 from typing import Any
 
 from pydantic_core import to_json
@@ -102,8 +101,7 @@ def _redacted(row: MessageRow, person: Person) -> MessageRow:
     content = row.content
     if row.message_type == MessageType.CONTACT and content is not None:
         content = {"contact": None}
-    return replace(
-        row,
+    return row.but(
         text_content=None if row.text_content is None else person.redact(row.text_content),
         content=person.redact_all(content),
         quoted_message_id=None if quoted is not None and person.is_in(quoted) else quoted,

@@ -1,7 +1,5 @@
 """What another system's history does to the rows: added once, and moved on where a later dump knows more."""
 
-from dataclasses import replace
-
 from pombal.model import changes
 from pombal.model.changes import Imported
 from pombal.model.errors import Kind, PombalError, not_found
@@ -57,7 +55,7 @@ def message(change: changes.ImportMessage, space: Workspace) -> Imported:
     known = _known(wanted, space)
     if known is not None:
         return _moved_on(known, wanted, owner, space)
-    wanted = replace(wanted, id=space.take_message_id(change.at))
+    wanted = wanted.but(id=space.take_message_id(change.at))
     space.insert(wanted)
     _count(owner, None, wanted)
     owner.last_activity_at = max(owner.last_activity_at or 0, wanted.happened_at)
@@ -72,9 +70,9 @@ def _at_home(row: MessageRow, space: Workspace) -> MessageRow:
     lid = row.chat_id if server_of(row.chat_id) == LID_SERVER else None
     contact = space.contact(row.session_key, row.contact_number, lid)
     if contact is None:
-        return replace(row, contact_lid=lid)
-    return replace(
-        row, chat_id=contact.canonical_id, contact_number=contact.number, contact_lid=lid or contact.lid,
+        return row.but(contact_lid=lid)
+    return row.but(
+        chat_id=contact.canonical_id, contact_number=contact.number, contact_lid=lid or contact.lid,
         contact_name=row.contact_name or contact.name,
     )  # fmt: skip
 

@@ -1,6 +1,5 @@
 """What links bring: messages recorded once, receipts, edits, deletions, and what could not be understood."""
 
-from dataclasses import replace
 from typing import Any
 
 from pombal.model import changes
@@ -28,7 +27,7 @@ def record(change: changes.RecordMessage, space: Workspace) -> MessageRow | None
     else:
         session.total_messages_sent += 1
     session.last_activity_at = max(session.last_activity_at or 0, change.at.wall_ms)
-    space.touch(session)
+    space.count(session)
     space.tell(EventType.MESSAGE_RECEIVED, session, change.at.wall_ms, row)
     return row
 
@@ -38,8 +37,7 @@ def _filled_in(known: MessageRow, change: changes.RecordMessage, space: Workspac
     could_not_be_read = known.message_type == MessageType.UNKNOWN and known.text_content is None
     if not could_not_be_read or change.message_type == MessageType.UNKNOWN:
         return None
-    after = replace(
-        known,
+    after = known.but(
         message_type=change.message_type,
         text_content=change.text,
         content=_content(change, space),
@@ -152,7 +150,7 @@ def edit(change: changes.EditMessage, space: Workspace) -> MessageRow | None:
     for row in _in_chat(space, change):
         if row.text_content == change.text:
             return None  # told once, though the link may bring it again
-        after = replace(row, text_content=change.text)
+        after = row.but(text_content=change.text)
         space.rewrite(after)
         space.tell(EventType.MESSAGE_EDITED, space.session(row.session_key), change.at.wall_ms, after)
         return after

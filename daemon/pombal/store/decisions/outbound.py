@@ -1,6 +1,5 @@
 """Sends: accepted under their idempotency key, cancelled, sent again, given up."""
 
-from dataclasses import replace
 from typing import Any
 
 from pombal.model import changes
@@ -119,11 +118,11 @@ def resend(change: changes.ResendMessage, space: Workspace) -> MessageRow:
     session = space.session(change.session_key)
     if row.status == MessageStatus.FAILED:
         session.total_messages_failed -= 1
-        space.touch(session)
+        space.count(session)
     # Its later stamps are taken by the clock of its first queueing, so this one is, too.
     queued_at = space.clock.resolve_ms(row.id, change.at)
-    after = replace(
-        row, status=MessageStatus.QUEUED, error_kind=None, error_detail=None, overdue=False, dispatched_at=None,
+    after = row.but(
+        status=MessageStatus.QUEUED, error_kind=None, error_detail=None, overdue=False, dispatched_at=None,
         failed_at=None, queued_at=queued_at, happened_at=queued_at,
     )  # fmt: skip
     space.requeue(row, after)
@@ -137,7 +136,7 @@ def mark_overdue(change: changes.MarkOverdue, space: Workspace) -> None:
         row = space.messages.get(row_id)
         if row is None or row.overdue or row.status != MessageStatus.QUEUED:
             continue
-        after = replace(row, overdue=True)
+        after = row.but(overdue=True)
         space.progress(row, after)
         waited_ms = space.clock.resolve_ms(row.id, change.at) - (row.dispatched_at or row.queued_at or 0)
         space.tell(
@@ -169,11 +168,11 @@ def _count(space: Workspace, before: MessageRow, after: MessageRow, at_ms: int) 
     failed = MessageStatus.FAILED
     session.total_messages_failed += (after.status == failed) - (before.status == failed)
     session.last_activity_at = max(session.last_activity_at or 0, at_ms)
-    space.touch(session)
+    space.count(session)
 
 
 def _tell_status(space: Workspace, before: MessageRow, after: MessageRow, at_ms: int) -> None:
-    changed: dict[str, Any] = {"status": after.status, "previous_status": before.status}
+    changed: dict[str, Any] = {"status": after.status.value, "previous_status": before.status.value}
     if after.error_kind:
         changed["error"] = {"kind": after.error_kind, "detail": after.error_detail}
     space.tell(EventType.MESSAGE_STATUS, space.session(after.session_key), at_ms, after, **changed)

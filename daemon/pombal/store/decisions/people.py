@@ -34,9 +34,7 @@ def _answered(session_key: int, answer: Contact, space: Workspace) -> Contact:
 
 
 def _addressed(row: MessageRow, contact: Contact, space: Workspace) -> MessageRow:
-    after = replace(
-        row, chat_id=contact.canonical_id, contact_lid=contact.lid, contact_name=contact.name, is_resolved=True
-    )
+    after = row.but(chat_id=contact.canonical_id, contact_lid=contact.lid, contact_name=contact.name, is_resolved=True)
     space.rewrite(after)
     return after
 
