@@ -1,5 +1,6 @@
 """What a commit says of itself: one log line a completed message, counters, histograms."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -14,14 +15,12 @@ from pombal.store.writer import CommitReport
 
 log = structlog.get_logger()
 
-# (stage, from, to): observed when the second stamp becomes known.
+# By the stamp with which a stage is over: its name, and the stamp with which it began.
 _OUTBOUND_STAGES = (
-    ("queue", "queued_at", "dispatched_at"),
-    ("link", "dispatched_at", "sent_at"),
-    ("to_sent", "queued_at", "sent_at"),
-    ("delivery", "sent_at", "delivered_at"),
-    ("to_delivered", "queued_at", "delivered_at"),
-    ("to_read", "queued_at", "read_at"),
+    ("dispatched_at", (("queue", "queued_at"),)),
+    ("sent_at", (("link", "dispatched_at"), ("to_sent", "queued_at"))),
+    ("delivered_at", (("delivery", "sent_at"), ("to_delivered", "queued_at"))),
+    ("read_at", (("to_read", "queued_at"),)),
 )
 
 
@@ -37,8 +36,12 @@ class Telemetry:
         for _ in range(report.rejected):
             self._metrics.row_rejected()
         self._count(report)
-        for session, before, after in report.completed:
-            self._message(session, before, after)
+        completed = [
+            (session, after)
+            for session, before, after in report.completed
+            if after.is_measured and not after.offline and self._measure(session.link, before, after)
+        ]
+        self._tell(completed)
 
     def _count(self, report: CommitReport) -> None:
         """Added up first: a counter takes its lock once a batch."""
@@ -53,31 +56,33 @@ class Telemetry:
         for status, count in reached.items():
             self._metrics.statuses_reached(*status, count)
 
-    def _message(self, session: SessionRow, before: MessageRow | None, after: MessageRow) -> None:
-        link = session.link
-        if not after.is_measured or after.offline:
-            return
+    def _measure(self, link: str, before: MessageRow | None, after: MessageRow) -> bool:
+        """Whether the message has completed with this."""
         if after.direction == Direction.OUTBOUND:
             self._outbound_stages(link, before, after)
         elif before is None and after.total_latency_ms is not None:
             self._metrics.latency("inbound", "inbound", link, after.total_latency_ms / 1000)
-        if after.is_latency_acceptable is not None and (before is None or before.is_latency_acceptable is None):
-            self._completed(session, after)
+        return after.is_latency_acceptable is not None and (before is None or before.is_latency_acceptable is None)
 
     def _outbound_stages(self, link: str, before: MessageRow | None, after: MessageRow) -> None:
-        for stage, start, end in _OUTBOUND_STAGES:
-            known_before = before is not None and getattr(before, end) is not None
-            took_ms = between_ms(getattr(after, start), getattr(after, end))
-            if took_ms is not None and not known_before:
-                self._metrics.latency("outbound", stage, link, took_ms / 1000)
+        for end, stages in _OUTBOUND_STAGES:
+            if getattr(after, end) is None or (before is not None and getattr(before, end) is not None):
+                continue
+            for stage, start in stages:
+                if (took_ms := between_ms(getattr(after, start), getattr(after, end))) is not None:
+                    self._metrics.latency("outbound", stage, link, took_ms / 1000)
 
-    def _completed(self, session: SessionRow, row: MessageRow) -> None:
-        if row.is_latency_acceptable:
-            if self._settings().log == "all":
+    def _tell(self, completed: list[tuple[SessionRow, MessageRow]]) -> None:
+        """Log lines, as far as anybody reads them: to gather the facts of one costs as much as all the rest."""
+        settings, tells_slow = self._settings(), log.is_enabled_for(logging.WARNING)
+        tells_all = settings.log == "all" and log.is_enabled_for(logging.INFO)
+        for session, row in completed:
+            if not row.is_latency_acceptable:
+                self._metrics.high_latency(row.direction, session.link)
+                if tells_slow:
+                    log.warning("message slow", acceptable_ms=settings.acceptable_ms, **_facts(session, row))
+            elif tells_all:
                 log.info("message completed", **_facts(session, row))
-            return
-        self._metrics.high_latency(row.direction, session.link)
-        log.warning("message slow", acceptable_ms=self._settings().acceptable_ms, **_facts(session, row))
 
 
 def _facts(session: SessionRow, row: MessageRow) -> dict[str, Any]:
