@@ -214,6 +214,8 @@ def test_a_rewrite_is_given_up_or_refused_without_room_and_changes_nothing(
     with pytest.raises(StoreUnavailable, match="bytes of disk, and 4096 are free"):
         store.writer.rewrite(lambda: True)
     assert store.rows("SELECT * FROM messages") == before
+    store.do(receive(store.clock(), key, "after it"))  # the writer's temporary view is there again
+    assert store.one("SELECT count(*) FROM messages") == len(before) + 1
 
 
 def test_no_byte_is_left(store: Store) -> None:

@@ -14,12 +14,10 @@ from pombal.model.contact import Contact
 from pombal.model.events import EventRow, EventType
 from pombal.model.message import Direction, MessageRow
 from pombal.model.session import SessionRow
-from pombal.store import statements
+from pombal.store.loading import Wanted, load
 from pombal.store.rollups import RollupDeltas
-from pombal.store.statements import ContactKey, IdHash
-
-LinkKey = tuple[int, str]
-IdKey = tuple[int, str, str]
+from pombal.store.statements import ContactKey, IdHash, IdKey, LinkKey
+from pombal.store.writing import Decided, write
 
 
 @dataclass(slots=True)
@@ -68,30 +66,24 @@ class Workspace:
 
     # Reading
 
-    def load(
-        self,
-        session_keys: Iterable[int] = (),
-        message_rows: Iterable[int] = (),
-        link_keys: Iterable[LinkKey] = (),
-        id_keys: Iterable[IdKey] = (),
-        media: Iterable[str] = (),
-        numbers: Iterable[ContactKey] = (),
-        lids: Iterable[ContactKey] = (),
-        sends: Iterable[IdHash] = (),
-    ) -> None:
-        """Read everything that the changes of this transaction will ask for, in one statement a kind."""
-        self.load_sessions({key for key in session_keys if key not in self.sessions})
-        self._hold(statements.messages_by_row(self.connection, set(message_rows) - self.messages.keys()))
-        self._hold(statements.messages_by_link(self.connection, set(link_keys)))
-        self._hold(statements.messages_by_message_id(self.connection, set(id_keys)))
-        self._hold_contacts(statements.contacts_by_number(self.connection, set(numbers)))
-        self._hold_contacts(statements.contacts_by_lid(self.connection, set(lids)))
-        self.media |= statements.known_media(self.connection, set(media))
-        self.erased_sends |= statements.erased_sends(self.connection, set(sends))
-        self.load_sessions({row.session_key for row in self.messages.values()} - self.sessions.keys())
+    def load(self, wanted: Wanted) -> None:
+        """Read everything that the changes of this transaction will ask for."""
+        wanted.sessions -= self.sessions.keys()
+        wanted.messages -= self.messages.keys()
+        found = load(self.connection, wanted)
+        self._hold_sessions(found.sessions)
+        self._hold(found.messages)
+        self._hold_contacts(found.contacts)
+        self.media |= found.media
+        self.erased_sends |= found.erased_sends
+        self.load_sessions({row.session_key for row in self.messages.values()})
 
     def load_sessions(self, keys: set[int]) -> None:
-        for row in statements.sessions_by_key(self.connection, keys):
+        """Those of them that are not held yet."""
+        self._hold_sessions(load(self.connection, Wanted(sessions=keys - self.sessions.keys())).sessions)
+
+    def _hold_sessions(self, rows: Iterable[SessionRow]) -> None:
+        for row in rows:
             self.sessions[row.key] = row
 
     def _hold(self, rows: Iterable[MessageRow]) -> None:
@@ -218,15 +210,17 @@ class Workspace:
 
     def flush(self) -> None:
         """Write what is held, so that statements over whole tables see it too."""
-        rows = self.messages
-        statements.insert_messages(self.connection, [rows[i] for i in sorted(self._new)])
-        statements.update_progress(self.connection, [rows[i] for i in self._progressed - self._new])
-        statements.update_rewritten(self.connection, [rows[i] for i in self._rewritten - self._new])
-        counted, dirty = self._counted_sessions - self._dirty_sessions, self._dirty_sessions
-        statements.update_sessions(self.connection, [self.sessions[key] for key in dirty])
-        statements.update_totals(self.connection, [self.sessions[key] for key in counted])
-        statements.insert_events(self.connection, self._unwritten_events)
-        statements.put_contacts(self.connection, self._learnt_contacts)
+        rows, sessions = self.messages, self.sessions
+        decided = Decided(
+            inserted=[rows[i] for i in sorted(self._new)],
+            progressed=[rows[i] for i in self._progressed - self._new],
+            rewritten=[rows[i] for i in self._rewritten - self._new],
+            sessions=[sessions[key] for key in self._dirty_sessions],
+            counted=[sessions[key] for key in self._counted_sessions - self._dirty_sessions],
+            events=self._unwritten_events,
+            contacts=self._learnt_contacts,
+        )
+        write(self.connection, decided)
         self._rollups.write(self.connection)
         self._new, self._progressed, self._rewritten = set(), set(), set()
         self._dirty_sessions, self._counted_sessions = set(), set()

@@ -18,6 +18,7 @@ from pombal.model.session import SessionRow
 from pombal.model.text import storable
 from pombal.store.decisions.dispatch import decide, load_for
 from pombal.store.workspace import Counters, Workspace, Written
+from pombal.store.writing import prepare
 
 STEPS_BETWEEN_QUESTIONS = 100_000
 COPIES_OF_A_REWRITE = 2
@@ -48,6 +49,7 @@ class Writer:
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock, acceptable_ms: int) -> None:
         self._connection = connection
+        prepare(connection)
         self._now = clock
         self.acceptable_ms = acceptable_ms
         self._counters = self._read_counters()
@@ -91,6 +93,7 @@ class Writer:
         finally:
             self._connection.set_progress_handler(None, 0)
             self._connection.execute("PRAGMA temp_store = MEMORY")
+            prepare(self._connection)  # SQLite has dropped everything temporary
 
     def size_bytes(self) -> int:
         """Of the database file, as far as it is in use."""

@@ -8,6 +8,7 @@ from pombal.model.changes import Change
 from pombal.model.message import Direction
 from pombal.model.phone import LID_SERVER, number_of, server_of
 from pombal.store.decisions import audit, erasure, housekeeping, imports, inbound, outbound, people, retention, sessions
+from pombal.store.loading import Wanted
 from pombal.store.statements import id_hash
 from pombal.store.workspace import Workspace
 
@@ -63,62 +64,54 @@ def decide(change: Change, space: Workspace) -> Any:
 
 def load_for(batch: Iterable[Change], space: Workspace) -> None:
     """Read everything that batch will ask for."""
-    session_keys: set[int] = set()
-    message_rows: set[int] = set()
-    link_keys: set[tuple[int, str]] = set()
-    id_keys: set[tuple[int, str, str]] = set()
-    media: set[str] = set()
-    numbers: set[tuple[int, str]] = set()
-    lids: set[tuple[int, str]] = set()
-    sends: set[tuple[int, str]] = set()
+    wanted = Wanted()
     for change in batch:
         session_key = getattr(change, "session_key", None)
         if session_key is not None:
-            session_keys.add(session_key)
+            wanted.sessions.add(session_key)
         match change:  # those first of which there are most
             case changes.RecordMessage():
-                link_keys.add((change.session_key, change.link_id))
+                wanted.links.add((change.session_key, change.link_id))
                 for named in (change.quoted_link_id, inbound.reaction_target(change)):
                     if named:
-                        link_keys.add((change.session_key, named))
+                        wanted.links.add((change.session_key, named))
                 addresses = (change.contact_lid, change.participant, change.chat_id)
-                _people(change.session_key, numbers, lids, change.contact_number, *addresses)
+                _people(wanted, change.session_key, change.contact_number, *addresses)
             case changes.Advance():
-                link_keys.add((change.session_key, change.link_id))
+                wanted.links.add((change.session_key, change.link_id))
             case changes.MarkDispatched() | changes.MarkOverdue():
-                message_rows.update(change.message_ids)
+                wanted.messages.update(change.message_ids)
             case changes.QueueMessage():
-                id_keys.update(_named_by(change))
-                sends.add((change.session_key, id_hash(change.session_key, change.message_id)))
-                _people(change.session_key, numbers, lids, change.contact_number, change.chat_id)
+                wanted.ids.update(_named_by(change))
+                wanted.sends.add((change.session_key, id_hash(change.session_key, change.message_id)))
+                _people(wanted, change.session_key, change.contact_number, change.chat_id)
                 if change.content and "media" in change.content:
-                    media.add(change.content["media"]["sha256"])
+                    wanted.media.add(change.content["media"]["sha256"])
             case changes.CancelMessage() | changes.ResendMessage():
-                id_keys.add((change.session_key, change.message_id, Direction.OUTBOUND))
+                wanted.ids.add((change.session_key, change.message_id, Direction.OUTBOUND))
             case changes.MarkRead():
-                id_keys.update((change.session_key, name, Direction.INBOUND) for name in change.message_ids)
+                wanted.ids.update((change.session_key, name, Direction.INBOUND) for name in change.message_ids)
             case changes.LearnContacts():
-                message_rows.update(change.message_ids)
+                wanted.messages.update(change.message_ids)
                 for contact in change.contacts:
-                    _people(change.session_key, numbers, lids, contact.number, contact.lid)
+                    _people(wanted, change.session_key, contact.number, contact.lid)
             case changes.ImportMessage():
-                link_keys.add((change.session_key, change.message.link_id))
-                id_keys.add((change.session_key, change.message.message_id, change.message.direction))
-                _people(change.session_key, numbers, lids, change.message.contact_number, change.message.chat_id)
+                wanted.links.add((change.session_key, change.message.link_id))
+                wanted.ids.add((change.session_key, change.message.message_id, change.message.direction))
+                _people(wanted, change.session_key, change.message.contact_number, change.message.chat_id)
             case changes.EditMessage() | changes.RevokeMessage():
-                link_keys.add((change.session_key, change.link_id))
-                _people(change.session_key, numbers, lids, number_of(change.chat_id), change.chat_id)
-    space.load(session_keys, message_rows, link_keys, id_keys, media, numbers, lids, sends)
+                wanted.links.add((change.session_key, change.link_id))
+                _people(wanted, change.session_key, number_of(change.chat_id), change.chat_id)
+    space.load(wanted)
 
 
-def _people(
-    session_key: int, numbers: set[tuple[int, str]], lids: set[tuple[int, str]], number: str | None,
-    *addresses: str | None,
-) -> None:  # fmt: skip
+def _people(wanted: Wanted, session_key: int, number: str | None, *addresses: str | None) -> None:
     """Whom a change speaks of: by number, and by those of its addresses that are LIDs."""
     if number is not None:
-        numbers.add((session_key, number))
-    lids.update((session_key, address) for address in addresses if address and server_of(address) == LID_SERVER)
+        wanted.numbers.add((session_key, number))
+    for address in addresses:
+        if address and server_of(address) == LID_SERVER:
+            wanted.lids.add((session_key, address))
 
 
 def _named_by(change: changes.QueueMessage) -> Iterable[tuple[int, str, str]]:

@@ -13,6 +13,7 @@ from pombal.store.decisions.audit import note
 from pombal.store.decisions.outbound import take_step
 from pombal.store.decisions.retention import count_as_earlier, remove
 from pombal.store.erasure_queries import erasure_by_id, unfinished_erasures
+from pombal.store.loading import Wanted
 from pombal.store.person_queries import IS_CONTACT, given_of
 from pombal.store.retained import note_pruned
 from pombal.store.rows import packed
@@ -44,7 +45,7 @@ def want(change: erasure_changes.WantErasure, space: Workspace) -> ErasureRow:
 
 def messages(change: erasure_changes.EraseMessages, space: Workspace) -> removal_changes.RemovedMessages:
     """Remove a person's messages. What waited to be sent to them is given up first, so that the outboxes know."""
-    space.load(message_rows=change.message_ids)
+    space.load(Wanted(messages=set(change.message_ids)))
     rows = [space.messages[row_id] for row_id in change.message_ids if row_id in space.messages]
     for row in rows:
         if row.status == MessageStatus.QUEUED:
@@ -83,7 +84,7 @@ def _keep_media(erasure: str, media: tuple[str, ...], space: Workspace) -> None:
 
 def redact(change: erasure_changes.RedactMentions, space: Workspace) -> int:
     """Take a person's number out of what others wrote; their words stay theirs. A card with it loses what it says."""
-    space.load(message_rows=change.message_ids)
+    space.load(Wanted(messages=set(change.message_ids)))
     rows = [space.messages[row_id] for row_id in change.message_ids if row_id in space.messages]
     for row in rows:
         space.rewrite(_redacted(row, change.person))
@@ -149,7 +150,7 @@ def contacts(change: erasure_changes.EraseContacts, space: Workspace) -> int:
         for key, contact in space.contacts.items()
         if contact.number not in change.person.numbers and contact.lid not in change.person.lids
     }
-    space.load_sessions(set(change.session_keys) - space.sessions.keys())
+    space.load_sessions(set(change.session_keys))
     for key in change.session_keys:
         session = space.session(key)
         if session.last_error is not None and change.person.is_in(session.last_error):

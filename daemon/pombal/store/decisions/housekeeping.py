@@ -5,6 +5,7 @@ from pombal.model.message import MessageStatus
 from pombal.model.message_status import Step
 from pombal.model.times import iso
 from pombal.store.decisions.outbound import take_step
+from pombal.store.loading import Wanted
 from pombal.store.rows import packed, unpacked
 from pombal.store.workspace import Workspace
 
@@ -26,7 +27,7 @@ def fail_queue(change: changes.FailQueue, space: Workspace) -> int:
         f"WHERE {' AND '.join(conditions)} ORDER BY id LIMIT ?)"
     )
     ids: list[int] = unpacked(space.connection, sql, [*parameters, change.limit])  # type: ignore[assignment]
-    space.load(message_rows=ids)
+    space.load(Wanted(messages=set(ids)))
     may_be_sent = change.only_dispatched or change.is_unsure
     status = MessageStatus.UNCERTAIN if may_be_sent else MessageStatus.FAILED
     for row_id in ids:

@@ -16,7 +16,7 @@ def session(change: changes.ImportSession, space: Workspace) -> tuple[Imported, 
     space.flush()
     found = space.connection.execute("SELECT key FROM sessions WHERE id = ?", [change.id]).fetchone()
     if found:
-        space.load_sessions({found[0]} - space.sessions.keys())
+        space.load_sessions({found[0]})
         return Imported.KNOWN, space.shown(_present(space.session(found[0])))
     created = sessions.create(
         changes.CreateSession(

@@ -86,7 +86,7 @@ def count_as_earlier(ids: Sequence[Any], space: Workspace) -> None:
         )
     """
     counted = unpacked(space.connection, sql, [packed(ids)])
-    space.load_sessions({key for key, *_ in counted} - space.sessions.keys())
+    space.load_sessions({key for key, *_ in counted})
     for key, sent, received, failed in counted:
         session = space.session(key)
         session.earlier_messages_sent += sent

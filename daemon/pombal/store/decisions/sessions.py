@@ -7,8 +7,8 @@ from pombal.model.errors import Kind, PombalError, not_found
 from pombal.model.events import EventType
 from pombal.model.session import SessionRow
 from pombal.model.session_state import SessionStatus
-from pombal.store import statements
 from pombal.store.workspace import Workspace
+from pombal.store.writing import insert_session
 
 
 def create(change: changes.CreateSession, space: Workspace) -> SessionRow:
@@ -31,7 +31,7 @@ def create(change: changes.CreateSession, space: Workspace) -> SessionRow:
         device_name=change.device_name,
         phone_number=change.phone_number,
     )
-    statements.insert_session(space.connection, row)
+    insert_session(space.connection, row)
     space.sessions[row.key] = row
     space.tell(EventType.SESSION_CREATED, row, change.at.wall_ms, then=_then(row))
     return space.shown(row)
