@@ -14,7 +14,7 @@ from pombal.model.changes import Change
 from pombal.model.errors import Kind, PombalError
 from pombal.recorder.recorder import Recorder, RecorderClosed
 from pombal.store.writer import CommitReport, PartlyCommitted, StoreUnavailable
-from tests.recorder.fake_store import FakeStore, fact, request
+from tests.recorder.fake_store import FakeStore, fact, number_of, request
 
 FULL = StoreUnavailable("the disk is full")
 
@@ -89,6 +89,22 @@ async def test_the_answers_of_a_submission_come_together_and_after_the_listeners
         await recorder.submit([fact(1), fact(2)], lambda answers: told.append(("answered", list(answers))))
         await recorder.submit([fact(3)])
     assert told == [("committed", [1, 2, 3]), ("answered", [1, 2])]
+
+
+async def test_the_next_transaction_begins_before_the_last_is_told(autojump_clock: MockClock) -> None:
+    steps: list[Any] = []
+
+    class Thread(FakeStore):
+        def commit(self, batch: Sequence[Change]) -> Awaitable[CommitReport]:  # type: ignore[override]
+            steps.append(("begun", *map(number_of, batch)))
+            return super().commit(batch)
+
+    recorder = recorder_on(Thread(), lambda report: steps.append(("told", *report.answers)), max_batch_rows=1)
+    for number in range(3):
+        await recorder.submit([fact(number)])
+    async with running(recorder):
+        pass
+    assert steps == [("begun", 0), ("begun", 1), ("told", 0), ("begun", 2), ("told", 1), ("told", 2)]
 
 
 async def test_a_submission_without_changes_is_answered_in_its_turn(autojump_clock: MockClock) -> None:

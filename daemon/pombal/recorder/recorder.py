@@ -1,12 +1,13 @@
 """The recorder actor: group commit without a timer.
 
 While one transaction is being written, what arrives waits; the next transaction takes all of it. So a batch grows by
-itself under load, and a lone message is committed at once.
+itself under load, and a lone message is committed at once. The next one begins before the last is told: the writer has
+no need to wait until everybody has heard.
 """
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,7 +31,9 @@ FIRST_RETRY_S = 0.05
 class Commits(Protocol):
     """The store's side of the recorder: carries a batch out in its thread, or says why it cannot now."""
 
-    async def commit(self, batch: Sequence[Change]) -> CommitReport: ...
+    def commit(self, batch: Sequence[Change]) -> Awaitable[CommitReport]:
+        """Begin at once; the report is waited for later."""
+        ...
 
 
 class RecorderClosed(PombalError):
@@ -52,8 +55,8 @@ class Commit:
 class Recorder:
     """Takes changes in, in order; has them committed; then tells listeners, then whoever submitted them.
 
-    ``run`` is its actor. What waits and the batch in hand are the recorder's and not the actor's, so that a crash of
-    the actor loses nothing: the next one begins with the batch that was not finished.
+    ``run`` is its actor. What waits, the batch in hand and its commit are the recorder's and not the actor's, so that a
+    crash of the actor loses nothing and repeats nothing: the next one goes on with the batch that was not finished.
     """
 
     def __init__(self, settings: RecorderSettings, store: Commits, on_commit: Callable[[CommitReport], None]) -> None:
@@ -62,6 +65,8 @@ class Recorder:
         self._on_commit = on_commit
         self._tray = InTray(settings.queue_capacity)
         self._in_hand: list[Submission] = []
+        self._under_way: Awaitable[CommitReport] | None = None
+        self._backoff = Backoff(FIRST_RETRY_S, settings.retry_max_s, _jitter)
         self._is_closed = False
         self.commits: deque[Commit] = deque(maxlen=512)
         self.unavailable: str | None = None
@@ -150,8 +155,6 @@ class Recorder:
         """The actor: commits until it is closed and everything is on disk."""
         while True:
             while self.queue_depth:
-                if not self._in_hand:
-                    self._in_hand = self._tray.take(self._settings.max_batch_rows)
                 await self._commit_in_hand()
             if self._is_closed:
                 return
@@ -163,17 +166,30 @@ class Recorder:
         self._tray.close(RecorderClosed())
 
     async def _commit_in_hand(self) -> None:
-        backoff = Backoff(FIRST_RETRY_S, self._settings.retry_max_s, _jitter)
-        while self._in_hand:
-            try:
-                self._committed(await self._store.commit([c for held in self._in_hand for c in held.rest]))
-            except PartlyCommitted as partly:
-                self._committed(partly.report)
-            except StoreUnavailable as error:
-                self._store_failed(str(error))
-                await trio.sleep(backoff.next_s())
-            else:
-                self._store_works()
+        try:
+            report = await self._begun()
+        except PartlyCommitted as partly:
+            self._committed(partly.report)
+        except StoreUnavailable as error:
+            self._store_failed(str(error))
+            await trio.sleep(self._backoff.next_s())
+        else:
+            self._store_works()
+            self._committed(report)
+
+    async def _begun(self) -> CommitReport:
+        """The report of the commit that is under way, of a new one where there is none."""
+        under_way = self._under_way or self._begin()
+        try:
+            return await under_way
+        finally:
+            self._under_way = None
+
+    def _begin(self) -> Awaitable[CommitReport]:
+        if not self._in_hand:
+            self._in_hand = self._tray.take(self._settings.max_batch_rows)
+        self._under_way = self._store.commit([change for held in self._in_hand for change in held.rest])
+        return self._under_way
 
     def _committed(self, report: CommitReport) -> None:
         answers = iter(report.answers)
@@ -186,6 +202,8 @@ class Recorder:
         finished = [held for held in self._in_hand if not held.rest]
         self._in_hand = [held for held in self._in_hand if held.rest]
         self.commits.append(Commit(system_clock().wall_ms, len(report.answers), report.seconds))
+        if self.queue_depth:
+            self._begin()
         try:
             self._on_commit(report)
         finally:  # who submitted must hear of it even when a listener crashes
@@ -206,6 +224,7 @@ class Recorder:
         if self.unavailable is not None:
             log.info("store available again", waiting=self.queue_depth)
             self.unavailable = None
+            self._backoff.reset()
 
 
 def _nothing() -> None:

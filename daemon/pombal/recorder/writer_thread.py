@@ -7,11 +7,11 @@ kernel must not keep the process from ending.
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 import trio
@@ -26,21 +26,29 @@ REWRITE_MIN_BYTES_PER_S = 2_000_000
 """A disk that writes a database anew more slowly than this hangs."""
 
 
-class _Job:
+class Job(Generic[T]):
+    """Work that has its turn in the thread, whether or not anybody awaits what comes of it."""
+
     __slots__ = ("done", "error", "result", "work")
 
-    def __init__(self, work: Callable[[], Any]) -> None:
+    def __init__(self, work: Callable[[], T]) -> None:
         self.work = work
         self.done = trio.Event()
-        self.result: Any = None
+        self.result: T
         self.error: BaseException | None = None
+
+    def __await__(self) -> Generator[Any, None, T]:
+        yield from self.done.wait().__await__()
+        if self.error is not None:
+            raise self.error
+        return self.result
 
 
 class WriterThread:
     """Runs one job at a time, in order. Start it inside trio; ``stop`` ends the thread after what waits."""
 
     def __init__(self) -> None:
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job[Any] | None] = SimpleQueue()
         self._token = trio.lowlevel.current_trio_token()
         self._busy_since: float | None = None
         self._allowed_s = 0.0
@@ -63,15 +71,14 @@ class WriterThread:
         finally:
             self._allowed_s = 0.0
 
-    async def call(self, work: Callable[[], T]) -> T:
-        """The result of work, run in the thread. A cancelled caller leaves the job to finish unheard."""
-        job = _Job(work)
+    def begin(self, work: Callable[[], T]) -> Job[T]:
+        """Give work its turn; the job is awaited for its result. One who is cancelled meanwhile leaves it to finish."""
+        job = Job(work)
         self._jobs.put(job)
-        await job.done.wait()
-        if job.error is not None:
-            raise job.error
-        result: T = job.result
-        return result
+        return job
+
+    async def call(self, work: Callable[[], T]) -> T:
+        return await self.begin(work)
 
     async def stop(self) -> None:
         self._jobs.put(None)
@@ -104,8 +111,8 @@ class ThreadedWriter:
         self.writer = writer
         self.thread = thread
 
-    async def commit(self, batch: Sequence[Change]) -> CommitReport:
-        return await self.thread.call(partial(self.writer.commit, batch))
+    def commit(self, batch: Sequence[Change]) -> Job[CommitReport]:
+        return self.thread.begin(partial(self.writer.commit, batch))
 
     async def rewrite(self) -> None:
         """The database file anew, without a trace of what was removed; commits wait meanwhile.
