@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
+from ulid import ULID
+
 from pombal.model.changes import ImportMessage, ImportSession
 from pombal.model.clock import Stamp
 from pombal.model.errors import PombalError
-from pombal.model.ids import check_message_id, check_session_name, ulid_text
+from pombal.model.ids import check_message_id, check_session_name
 from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
 from pombal.model.session import LinkKind
 from pombal.model.text import TEXT_MAX_CHARACTERS
@@ -72,7 +74,7 @@ class Origins:
 def session_id(source: str, key: str) -> str:
     """The ULID of an imported session, the same on every run: its time is 0, its randomness the key's hash."""
     digest = hashlib.sha256(f"{source}\0{key}".encode()).digest()
-    return ulid_text(int.from_bytes(digest[:10]))
+    return str(ULID.from_bytes(bytes(6) + digest[:10]))
 
 
 def session_change(pk: Any, fields: dict[str, Any], origins: Origins, at: Stamp) -> ImportSession:
