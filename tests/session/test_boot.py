@@ -11,6 +11,7 @@ from pombal.link.base import Ended, EndKind, LinkLost, Qr, Ready, Restricted
 from pombal.model.changes import SetSessionState
 from pombal.model.errors import Kind
 from pombal.model.params import SessionDeleteParams, SessionNameParams
+from pombal.model.session import LinkKind
 from pombal.model.session_state import Reason, SessionState, SessionStatus
 from pombal.service.base import SendAnswer
 from pombal.session import registry
@@ -94,7 +95,7 @@ async def test_what_a_send_gets(
     starts: bool,
 ) -> None:
     await stored(world, status, reason, NUMBER if was_paired else None, until_ms=LATER_MS)
-    world.seat().state = world.row().state
+    world.seat().move_to(world.row().state)
     answer = await outcome(world.send(message_id="m1"))
     assert isinstance(answer, SendAnswer) if accepts else answer == Kind.NOT_READY
 
@@ -203,7 +204,7 @@ async def test_at_most_so_many_connect_at_once(autojump_clock: MockClock, tmp_pa
     network.most_opening = 0
     started_at = trio.current_time()
     async with running(tmp_path, network=network, sections=sections) as world:
-        await world.until_true(lambda: world.registry.counts()["ready", "simulator"] == 20)
+        await world.until_true(lambda: world.registry.census.counts().get((S.READY, LinkKind.SIMULATOR)) == 20)
         assert network.most_opening == 5
         assert trio.current_time() - started_at == 4
 

@@ -28,7 +28,13 @@ async def test_a_session_is_found_by_name_and_by_id(autojump_clock: MockClock, w
 async def test_counts_by_status_and_link(autojump_clock: MockClock, world: World) -> None:
     await world.ready("ana")
     await world.create("bia", start=False)
-    assert dict(world.registry.counts()) == {("ready", "simulator"): 1, ("disconnected", "simulator"): 1}
+    assert world.registry.census.counts() == {("ready", "simulator"): 1, ("disconnected", "simulator"): 1}
+    await world.send()
+    assert world.registry.census.queued == 1
+    await world.call("session.delete", SessionDeleteParams(name="ana"))
+    await wait_all_tasks_blocked()
+    assert world.registry.census.counts() == {("disconnected", "simulator"): 1}
+    assert world.registry.census.queued == 0
 
 
 async def test_an_update_is_followed_though_whoever_asked_has_gone(autojump_clock: MockClock, world: World) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import tempfile
+from collections import Counter
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,12 @@ class SessionMachine(RuleBasedStateMachine):
             case Place.UP:
                 assert state.status in ("ready", "qrcode", "error")
                 assert (state.reason == "restricted") or state.status != "error"
+
+    @invariant()
+    def all_are_counted_where_they_are(self) -> None:
+        registry = self.world.registry
+        assert registry.census.counts() == Counter((seat.state.status, seat.link) for seat in registry)
+        assert registry.census.queued == sum(seat.outbox.depth for seat in registry)
 
     @invariant()
     def a_link_is_open_where_one_should_be_and_no_other(self) -> None:

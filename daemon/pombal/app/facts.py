@@ -9,7 +9,6 @@ from pombal.config.paths import Paths
 from pombal.config.reload import LiveSettings
 from pombal.model.clock import Stamp, system_clock
 from pombal.model.health import WELL, Check, Health
-from pombal.model.session import LinkKind
 from pombal.model.session_state import SessionStatus
 from pombal.ops.gauges import OutboxGauges, SessionGauges, Sources, TransportGauges, measure_files
 
@@ -38,17 +37,17 @@ class Facts:
 
     def status_line(self) -> str:
         """One line for `systemctl status`."""
-        ready = sum(seat.state.status == SessionStatus.READY for seat in self._rooms.registry)
-        line = f"{ready} of {len(self._rooms.registry)} sessions ready, {self._outbox_depth()} messages queued"
+        registry = self._rooms.registry
+        ready = sum(n for (status, _), n in registry.census.counts().items() if status == SessionStatus.READY)
+        line = f"{ready} of {len(registry)} sessions ready, {registry.census.queued} messages queued"
         return f"{line}; store: {self._rooms.recorder.unavailable}" if self._rooms.recorder.unavailable else line
 
     def sources(self) -> Sources:
         return Sources(
-            sessions=lambda: {
-                (SessionStatus(status), LinkKind(link)): count
-                for (status, link), count in self._rooms.registry.counts().items()
-            },
-            outbox=lambda: OutboxGauges(self._outbox_depth(), self._rooms.housekeeping.oldest_queued_age_s()),
+            sessions=self._rooms.registry.census.counts,
+            outbox=lambda: OutboxGauges(
+                self._rooms.registry.census.queued, self._rooms.housekeeping.oldest_queued_age_s()
+            ),
             recorder_queue_depth=lambda: self._rooms.recorder.queue_depth,
             store=lambda: measure_files(self._paths.database),
             mailbox_depths=self._tree.max_depths,
@@ -60,8 +59,8 @@ class Facts:
             retention_at_ms=lambda: self._rooms.removals.last_round_at_ms,
         )
 
-    def _outbox_depth(self) -> int:
-        return sum(seat.outbox.depth for seat in self._rooms.registry)
+    def _outbox(self) -> OutboxGauges:
+        return OutboxGauges(self._rooms.registry.census.queued, self._rooms.housekeeping.oldest_queued_age_s())
 
     def _writer(self) -> Check:
         """A writer that answers, be it with an error, is well; one that does not return is not."""
@@ -80,7 +79,7 @@ class Facts:
 
     def _links(self) -> Check:
         """Sessions whose link is not there: the simulator was switched off, say, or the link is not built yet."""
-        missing = {seat.link for seat in self._rooms.registry if seat.link not in self._rooms.context.links}
+        missing = {link for _, link in self._rooms.registry.census.counts()} - self._rooms.context.links.keys()
         return Check(ok=False, detail=f"sessions cannot run on: {', '.join(sorted(missing))}") if missing else WELL
 
     def _per_session(self) -> Iterable[SessionGauges]:

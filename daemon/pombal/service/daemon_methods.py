@@ -24,8 +24,8 @@ class DaemonMethods:
     async def status(self, params: p.NoParams, caller: Caller) -> daemon_results.DaemonStatus:
         deps = self._deps
         counts = dict.fromkeys(SessionStatus, 0)
-        for (status, _), count in deps.registry.counts().items():
-            counts[SessionStatus(status)] += count
+        for (status, _), count in deps.registry.census.counts().items():
+            counts[status] += count
         room = os.statvfs(deps.database.parent)
         return daemon_results.DaemonStatus(
             version=__version__,
@@ -33,7 +33,7 @@ class DaemonMethods:
             started_at=deps.started_at_ms,
             uptime_seconds=(deps.clock().mono_ms - deps.started_mono_ms) / 1000,
             sessions=counts,
-            outbox_depth=sum(seat.outbox.depth for seat in deps.registry),
+            outbox_depth=deps.registry.census.queued,
             recorder=daemon_results.RecorderFacts(
                 queue_depth=deps.recorder.queue_depth, commit_seconds_p99=deps.recorder.commit_seconds_p99
             ),

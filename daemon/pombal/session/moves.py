@@ -22,7 +22,7 @@ def moved(
     after = transition(seat.state, trigger, context.clock().wall_ms, until_ms=until_ms, identity=identity)
     if after is seat.state and not fields:
         return None
-    seat.state = after
+    seat.move_to(after)
     seat.is_active = fields.get("is_active", seat.is_active)
     if after.place != QRCODE:
         seat.qr = seat.pair_code = None

@@ -1,10 +1,8 @@
 """The registry: every session's seat, by name and by id, and the supervisor that keeps an actor on each."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
 import structlog
@@ -21,6 +19,7 @@ from pombal.model.session import LinkKind, SessionRow
 from pombal.model.session_state import Trigger, at_daemon_start
 from pombal.recorder.recorder import RecorderClosed
 from pombal.session.actor import SessionActor
+from pombal.session.census import Census
 from pombal.session.commands import CLOSES_LINK, RECORDED, Command, Start
 from pombal.session.context import SessionContext
 from pombal.session.moves import count_error, move
@@ -34,8 +33,6 @@ WATCH_EVERY_S = 1.0
 WATCH_SLICE = 500
 BOOT_SLICE = 500
 EMPLOY_SLICE = 100
-
-_STANDING = attrgetter("state.status", "link")
 
 
 class Registry:
@@ -51,6 +48,7 @@ class Registry:
         self._by_name: dict[str, Seat] = {}
         self._by_id: dict[str, Seat] = {}
         self._nursery: trio.Nursery | None = None
+        self.census = Census()
 
     # Who is there
 
@@ -69,10 +67,6 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._by_key)
-
-    def counts(self) -> Counter[tuple[str, str]]:
-        """(status, link) → how many sessions."""
-        return Counter(map(_STANDING, self))  # ten thousand of them at each scrape
 
     # Their life
 
@@ -108,7 +102,7 @@ class Registry:
             if row.is_active:
                 after = at_daemon_start(row.state, now.wall_ms)
                 if after != row.state:
-                    seat.state = after
+                    seat.move_to(after)
                     changes.append(SetSessionState(at=now, session_key=row.key, state=after))
         for start in range(0, len(changes), BOOT_SLICE):
             await self._context.recorder.submit(changes[start : start + BOOT_SLICE])
@@ -177,7 +171,9 @@ class Registry:
             mailbox=mailbox,
             actor=self._tree.enter(row.name, "session", mailbox),
             outbox=Outbox(settings.outbox.window, queued),
+            census=self.census,
         )
+        self.census.entered(seat.state, seat.link, queued)
         self._by_key[seat.key] = self._by_name[seat.name] = self._by_id[seat.id] = seat
         return seat
 
@@ -214,6 +210,9 @@ class Registry:
             await count_error(seat, self._context, text, restarts=1)
 
     def _forget(self, seat: Seat) -> None:
+        if seat.census is not None:
+            seat.census.left(seat.state, seat.link, seat.outbox.depth)
+            seat.census = None
         self._by_key.pop(seat.key, None)
         self._by_id.pop(seat.id, None)
         if self._by_name.get(seat.name) is seat:
@@ -253,7 +252,9 @@ class Registry:
         changed = event.data or {}
         if event.type == EventType.MESSAGE_QUEUED or changed.get("status") == MessageStatus.QUEUED:
             seat.outbox.offer(message)
+            self.census.queued += 1
         elif changed.get("previous_status") == MessageStatus.QUEUED:
             seat.outbox.left(message)
+            self.census.queued -= 1
         if seat.connection is not None:
             seat.connection.wake_dispatcher()

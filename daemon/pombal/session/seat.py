@@ -11,6 +11,7 @@ from pombal.actors.mailbox import Mailbox
 from pombal.actors.tree import ActorInfo
 from pombal.model.session import NOT_LIVE, LinkKind, LiveFacts, SessionRow
 from pombal.model.session_state import SessionState
+from pombal.session.census import Census
 from pombal.session.commands import Command
 from pombal.session.outbox import Outbox
 
@@ -28,7 +29,10 @@ class Code:
 
 @dataclass(slots=True)
 class Seat:
-    """One session. ``state`` is where its transition table stands; the store follows, and is what others are shown."""
+    """One session. ``state`` is where its transition table stands; the store follows, and is what others are shown.
+
+    It moves by ``move_to`` alone, which keeps the registry's census up; None once the registry has forgotten it.
+    """
 
     key: int
     id: str
@@ -43,12 +47,18 @@ class Seat:
     mailbox: Mailbox[Command]
     actor: ActorInfo
     outbox: Outbox
+    census: Census | None
     qr: Code | None = None
     pair_code: Code | None = None
     is_deleted: bool = False
     connection: "Connection | None" = field(default=None, repr=False)
     link_work: trio.CancelScope | None = field(default=None, repr=False)
     _closers: int = 0
+
+    def move_to(self, state: SessionState) -> None:
+        if self.census is not None:
+            self.census.moved(self.state, state, self.link)
+        self.state = state
 
     def live_facts(self) -> LiveFacts:
         return NOT_LIVE if self.connection is None else self.connection.live_facts()
