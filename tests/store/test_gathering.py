@@ -6,11 +6,11 @@ import pytest
 
 from pombal.store import gathering, message_queries
 from pombal.store import search_terms as search_terms_module
-from pombal.store.gathering import begins_in, expected_messages
+from pombal.store.gathering import expected_messages
 from pombal.store.message_queries import list_messages
 from pombal.store.message_ways import MessageFilter
 from pombal.store.search_terms import SearchTerms
-from pombal.store.text_matching import matching
+from pombal.store.text_matching import begins_in, matching
 from tests.store.building import Store, receive
 
 
@@ -75,6 +75,7 @@ class TestSearches:
         monkeypatch.setattr(message_queries, "FIRST_LOOK", 50)
         monkeypatch.setattr(message_queries, "GATHERED_A_STEP", 1)
         monkeypatch.setattr(search_terms_module, "WORDS_NAMED", 0)
+        monkeypatch.setattr(message_queries, "WORDS_NAMED_LATER", 0)
         key = store.session().key
         for number in range(self.OLDER):
             text = "zebra99" if number == 0 else f"pombo{number}"
@@ -95,3 +96,27 @@ class TestSearches:
     def test_of_two_the_common_one_decides_when(self, store: Store, looked_into: list[int]) -> None:
         assert self.found(store, "pombo zebra9") == []
         assert looked_into == [50, 200]
+
+    def test_a_prefix_of_some_hundred_words_is_written_out_when_the_newest_are_not_enough(
+        self, store: Store, looked_into: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Then the index tells the newest at once, however many messages there are."""
+        monkeypatch.setattr(message_queries, "FIRST_LOOK", 10)
+        monkeypatch.setattr(message_queries, "LEAST_STEPS", 1)
+        monkeypatch.setattr(message_queries, "GATHERED_A_STEP", 0)
+        monkeypatch.setattr(message_queries, "WORDS_NAMED_LATER", self.OLDER)
+        for number in range(200):
+            store.do(receive(store.clock.advance(10), 1, f"y{number}", "nada"))
+        assert len(self.found(store, "pombo")) == self.OLDER - 1
+        assert looked_into == [10, 40]
+
+    @pytest.mark.parametrize("others", [{"session_keys": (1,)}, {"direction": "inbound"}, {"since_ms": 1}])
+    def test_words_written_out_later_go_with_other_filters(
+        self, store: Store, looked_into: list[int], monkeypatch: pytest.MonkeyPatch, others: dict[str, Any]
+    ) -> None:
+        for name, value in (("FIRST_LOOK", 1), ("LEAST_STEPS", 1), ("GATHERED_A_STEP", 0), ("WORDS_NAMED_LATER", 900)):
+            monkeypatch.setattr(message_queries, name, value)
+        wanted = MessageFilter(search="pombo1", limit=150, **others)
+        found = [row.text_content for row in list_messages(store.connection, wanted)]
+        assert found == [f"pombo{n}" for n in reversed(range(1, self.OLDER)) if str(n).startswith("1")]
+        assert sum(looked_into) < self.OLDER

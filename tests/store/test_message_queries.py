@@ -138,14 +138,18 @@ combinations = st.fixed_dictionaries(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(combinations, st.booleans(), st.integers(1, 20), st.sampled_from([1, 5, 1000]), st.booleans())
+@given(
+    combinations, st.booleans(), st.integers(1, 20), st.sampled_from([1, 5, 1000]), st.booleans(),
+    st.sampled_from([0, 12]),
+)  # fmt: skip
 def test_filters_together(
-    filled: Store, fields: dict[str, Any], ascending: bool, limit: int, steps: int, gathered: bool
+    filled: Store, fields: dict[str, Any], ascending: bool, limit: int, steps: int, gathered: bool, a_step: int
 ) -> None:
     """By whichever way, in however many looks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(message_queries, "FIRST_LOOK", steps)
         patch.setattr(message_queries, "LEAST_STEPS", 1)
+        patch.setattr(message_queries, "GATHERED_A_STEP", a_step)
         if gathered:
             patch.setattr(search_terms_module, "WORDS_NAMED", 0)
         wanted = MessageFilter(**fields, ascending=ascending, limit=limit)

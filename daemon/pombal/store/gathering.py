@@ -6,7 +6,7 @@ They are taken from all over the store: the newest speak of other things than th
 import sqlite3
 
 from pombal.store.search_terms import SearchTerms
-from pombal.store.text_matching import plain, texts_of
+from pombal.store.text_matching import begins_in, plain, texts_of
 
 SAMPLED = 200  # some 10 µs each
 _GOLDEN = 0.6180339887498949  # its multiples fall evenly between 0 and 1, and in step with nothing
@@ -25,13 +25,3 @@ def expected_messages(connection: sqlite3.Connection, terms: SearchTerms) -> int
     # One more than were seen: a prefix that none of them has may be in the next.
     shares = [(1 + sum(begins_in(word, text) for text in texts)) / len(ids) for word in terms.gathered if word]
     return sum(min(there_are, int(there_are * share)) for share in shares)
-
-
-def begins_in(word: str, text: str | None) -> bool:
-    """Whether a word of text begins with word, or may."""
-    if text is None:
-        return True
-    at = text.find(word)
-    while at > 0 and text[at - 1].isalnum():
-        at = text.find(word, at + 1)
-    return at >= 0

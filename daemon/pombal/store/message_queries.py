@@ -7,14 +7,14 @@ from typing import Any
 
 from pombal.model.message import Direction, MessageRow
 from pombal.store.gathering import expected_messages
-from pombal.store.message_ways import Condition, MessageFilter, Way, bounds, conditions, ways, within_bounds
+from pombal.store.message_ways import Condition, MessageFilter, Way, bounds, by_text, conditions, ways, within_bounds
 from pombal.store.rows import MESSAGE_COLUMNS, json_row, message_row, packed, unpacked
-from pombal.store.search_terms import SearchTerms, search_terms
+from pombal.store.search_terms import WORDS_NAMED_LATER, SearchTerms, search_terms
 from pombal.store.text_matching import matching
 
 FIRST_LOOK, LOOKS_GROW_BY = 1000, 4  # steps on each way before the next has its turn
 LEAST_STEPS = 50
-GATHERED_A_STEP = 24  # twice what the full-text index gathers while one text is looked into: after it come more texts
+GATHERED_A_STEP = 12  # twice what the full-text index gathers while one text is looked into: after it come more texts
 
 
 def list_messages(connection: sqlite3.Connection, wanted: MessageFilter) -> list[MessageRow]:
@@ -54,6 +54,7 @@ class _Look:
     terms: SearchTerms | None
     found: list[int] = field(default_factory=list)
     gathers: int | None = None
+    is_named_further: bool = False
 
     @property
     def others(self) -> list[Condition]:
@@ -70,7 +71,20 @@ class _Look:
 
     def is_due(self, steps: int) -> bool:
         """Whether it is this way's turn. One that gathers comes late, or when that takes no longer than these steps."""
-        return steps >= self.way.begins_at or (steps > FIRST_LOOK and self._is_soon_gathered(steps))
+        if steps >= self.way.begins_at:
+            return True
+        return steps > FIRST_LOOK and (self._is_soon_gathered(steps) or self._is_named_after_all(steps))
+
+    def _is_named_after_all(self, steps: int) -> bool:
+        """Whether the prefixes stand for so few words that they can be written out: then nothing is gathered."""
+        if self.terms is None or self.is_named_further or steps < FIRST_LOOK * LOOKS_GROW_BY**2:
+            return False
+        self.is_named_further = True
+        terms = search_terms(self.wanted.search or "", self.connection, WORDS_NAMED_LATER)
+        if terms.gathered:
+            return False
+        self.terms, self.way = terms, by_text(terms)
+        return True
 
     def _is_soon_gathered(self, steps: int) -> bool:
         if self.terms is None:
@@ -84,7 +98,7 @@ class _Look:
 
     def on(self, steps: int) -> list[int] | None:
         """Go so many steps; the ids, where the page is full or the way at its end."""
-        edge = None if self._is_quickest_whole(steps) else self._edge(steps)
+        edge = None if self.decides_all or self._is_quickest_whole(steps) else self._edge(steps)
         part = replace(self.wanted, limit=self.wanted.limit - len(self.found))
         if edge is not None:
             part = replace(part, last_id=edge) if part.ascending else replace(part, first_id=edge)

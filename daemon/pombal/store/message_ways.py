@@ -70,7 +70,7 @@ def ways(connection: sqlite3.Connection, wanted: MessageFilter, terms: SearchTer
         found.append(_by_time(wanted))
     if not found and (terms is None or terms.gathered):
         found.append(Way("messages AS m NOT INDEXED", "true", (1,), frozenset()))
-    return found if terms is None else [_by_text(terms), *found]
+    return found if terms is None else [by_text(terms), *found]
 
 
 def _by_index(connection: sqlite3.Connection, wanted: MessageFilter) -> Iterator[Way]:
@@ -123,7 +123,8 @@ def _by_time(wanted: MessageFilter) -> Way:
     return Way(source, " AND ".join(overlaps), (1,), frozenset(), order=("z.zone", "m.id"))
 
 
-def _by_text(terms: SearchTerms) -> Way:
+def by_text(terms: SearchTerms) -> Way:
+    """What the full-text index finds."""
     return Way(
         "messages_search AS s", "messages_search MATCH arm.value", (terms.expression,), frozenset({"search"}),
         place="s.rowid", order=("s.rowid",), rows=" CROSS JOIN messages AS m ON m.id = s.rowid",
