@@ -7,6 +7,7 @@ import pytest
 
 from pombal.bench import suite
 from pombal.bench.ingest import Ingest
+from pombal.bench.query import Query
 from pombal.bench.running import BenchmarkFailed
 from pombal.bench.send import Send
 from pombal.cli.bench import Name
@@ -47,3 +48,14 @@ def test_what_cannot_be_measured_is_said(run: Runner, monkeypatch: pytest.Monkey
     done = run("bench", "ingest", "--small", "--directory", str(tmp_path))
     assert done.code == 1
     assert "ingest could not be measured: the daemon did not start" in done.err
+
+
+def test_queries_are_asked_of_as_many_messages_as_one_likes() -> None:
+    assert suite.sized(suite.USUAL, 5_000_000)["query"] == Query(messages=5_000_000)
+    assert suite.sized(suite.USUAL, None) == suite.USUAL
+
+
+def test_what_has_no_past_takes_no_number_of_messages(run: Runner) -> None:
+    done = run("bench", "ingest", "--messages", "20000")
+    assert done.code == 2
+    assert "ingest takes no --messages" in done.err

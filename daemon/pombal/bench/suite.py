@@ -1,6 +1,7 @@
 """Every benchmark by its name, in its usual size and in a small one."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -48,3 +49,11 @@ SMALL: Mapping[str, Benchmark] = {
     "scale": Scale(messages=5000, sessions=(10, 500), rows=(1000, 30_000)),
 }
 """Seconds each: what is wrong by a factor shows, and no more than that."""
+
+
+def sized(suite: Mapping[str, Benchmark], messages: int | None) -> Mapping[str, Benchmark]:
+    """The suite whose queries are asked of a store with so many messages; None: as many as the suite says."""
+    query = suite.get("query")
+    if messages is None or not isinstance(query, Query):
+        return suite
+    return {**suite, "query": replace(query, messages=messages)}

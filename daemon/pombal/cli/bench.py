@@ -47,6 +47,10 @@ def bench(
         Path | None,
         typer.Option(exists=True, file_okay=False, help="Where the databases lie meanwhile: the disk to measure."),
     ] = None,
+    messages: Annotated[
+        int | None,
+        typer.Option(min=10_000, help="For query: how many lie in the store. Five million take minutes and 4 GB."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure how much this host carries, with daemons of its own.
@@ -55,9 +59,11 @@ def bench(
     asked, though it shares the machine. Beside each figure: what this host can do without Pombal, from the same run.
     """
     from pombal.bench.figures import summarize
-    from pombal.bench.suite import SMALL, USUAL
+    from pombal.bench.suite import SMALL, USUAL, sized
 
-    suite = SMALL if small else USUAL
+    suite = sized(SMALL if small else USUAL, messages)
+    if messages is not None and name not in (Name.QUERY, Name.ALL):
+        raise typer.BadParameter(f"{name} takes no --messages; only query does", param_hint="--messages")
     names = list(suite) if name is Name.ALL else [name.value]
     figures = [figure for each in names for figure in _figures(each, suite[each], runs, directory)]
     summaries = summarize(figures)
