@@ -13,13 +13,14 @@ _EVENTS = "SELECT message, type, data FROM events WHERE message IS NOT NULL ORDE
 _CHATS = "SELECT * FROM chats ORDER BY session_key, chat_id"
 _FOUND = "SELECT rowid FROM messages_search WHERE messages_search MATCH 'pedido' ORDER BY rowid"
 _ROLLUPS = "SELECT * FROM latency_rollups ORDER BY session_key, span_s, starts_at, measure"
+_HISTOGRAMS = "SELECT * FROM latency_histograms ORDER BY session_key, span_s, starts_at, measure, bucket"
 
 
 def test_it_writes_the_same_messages_events_chats_rollups_and_search(tmp_path: Path) -> None:
     source, target = tmp_path / "source.db", tmp_path / "target.db"
     fill(source, messages=600, sessions=3, days=1)
     assert bare_seconds(source, target, batch_rows=100) > 0
-    for question in (_MESSAGES, _EVENTS, _CHATS, _FOUND, _ROLLUPS):
+    for question in (_MESSAGES, _EVENTS, _CHATS, _FOUND, _ROLLUPS, _HISTOGRAMS):
         assert _rows(source, question) == _rows(target, question) != []
 
 

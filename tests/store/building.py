@@ -144,4 +144,7 @@ def dump(connection: sqlite3.Connection, tables: Sequence[str]) -> dict[str, lis
     return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}
 
 
-TABLES = ("sessions", "messages", "events", "latency_rollups", "latency_histograms", "media", "chats", "message_zones")
+TABLES = (
+    "sessions", "messages", "events", "latency_recent", "latency_rollups", "latency_histograms", "media", "chats",
+    "message_zones",
+)  # fmt: skip

@@ -40,6 +40,7 @@ others = st.one_of(
     st.builds(
         lambda n: lambda at: removal_changes.PruneEvents(at=at, before_ms=at.wall_ms - n, limit=3), st.integers(0, 4000)
     ),
+    st.builds(lambda n: lambda at: changes.SpreadRollups(at=at, limit=n), st.sampled_from([1, 5, 100])),
     st.builds(
         lambda n: lambda at: removal_changes.PruneRollups(at=at, session_keys=(0, 1), before_ms=at.wall_ms - n),
         st.integers(0, 200_000),

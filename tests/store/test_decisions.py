@@ -130,7 +130,7 @@ class TestReceived:
             reach(store.clock.advance(9), session.key, "d", MessageStatus.READ),
         )
         assert store.rows("SELECT total_latency_ms, is_latency_acceptable FROM messages") == [(None, None)] * 2
-        assert store.one("SELECT sum(measured) FROM latency_rollups") == 0
+        assert store.one("SELECT sum(measured) FROM latency_recent") == 0
 
     def test_a_quote_is_told_by_our_id(self, store: Store) -> None:
         session = store.session()

@@ -172,10 +172,10 @@ def test_counters_and_statistics_keep_their_numbers(store: Store) -> None:
     key = store.session().key
     store.commit(from_them(store, key, "A", "oi"), queue(store.clock(), key, "B", chat_id=HOME, contact_number=NUMBER))
     store.commit(reach(store.clock.advance(50), key, "B", MessageStatus.DELIVERED))
-    before = store.rows("SELECT * FROM latency_rollups")
+    before = store.rows("SELECT * FROM latency_recent")
     erased(store, whole(store))
     assert store.rows("SELECT total_messages_received, total_messages_sent FROM sessions") == [(1, 1)]
-    assert store.rows("SELECT * FROM latency_rollups") == before
+    assert store.rows("SELECT * FROM latency_recent") == before
     assert [problem for _, check in CHECKS for problem in check(store.connection)] == []
 
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from pombal.model.changes import SpreadRollups
 from pombal.model.message import MessageStatus
 from pombal.store.message_queries import list_messages
 from pombal.store.message_ways import MessageFilter
@@ -60,6 +61,10 @@ class StoreMachine(RuleBasedStateMachine):
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreUnavailable, match="is locked by another program"):
                 self.store.commit(*(forgotten.do(operation, self.store.clock.advance(1))[0] for operation in batch))
+
+    @rule(limit=st.sampled_from([1, 3, 10, 1000]))
+    def spread(self, limit: int) -> None:
+        self.store.do(SpreadRollups(at=self.store.clock(), limit=limit))
 
     @precondition(lambda self: self.model.events > 5)
     @rule()

@@ -168,8 +168,7 @@ def unreadable(store: Store, link_id: str, **fields: Any) -> changes.RecordMessa
 def test_what_cannot_be_read_is_recorded_and_measured_nowhere(store: Store) -> None:
     row = store.do(unreadable(store, "a"))
     assert (row.message_type, row.total_latency_ms, row.is_latency_acceptable) == ("unknown", None, None)
-    assert store.one("SELECT coalesce(sum(measured), 0) FROM latency_rollups") == 0
-    assert store.one("SELECT count(*) FROM latency_histograms") == 0
+    assert store.one("SELECT coalesce(sum(measured), 0) FROM latency_recent") == 0
 
 
 def test_it_is_filled_in_when_it_can_be_read_and_that_is_told(store: Store) -> None:
@@ -205,7 +204,7 @@ def test_history_and_the_phones_own_messages_are_measured_nowhere(store: Store) 
     store.commit(by_number(store, "a", origin=Origin.HISTORY))
     store.commit(by_number(store, "b", origin=Origin.DEVICE, direction=Direction.OUTBOUND))
     assert store.rows("SELECT total_latency_ms, is_latency_acceptable FROM messages") == [(None, None)] * 2
-    assert store.one("SELECT coalesce(sum(measured), 0) FROM latency_rollups") == 0
+    assert store.one("SELECT coalesce(sum(measured), 0) FROM latency_recent") == 0
 
 
 def test_a_reaction_names_its_message_by_our_id(store: Store) -> None:

@@ -78,6 +78,7 @@ class TestMessages:
 
     def test_totals_and_statistics_keep_what_they_counted(self, aged: Store) -> None:
         totals = "SELECT total_messages_sent, total_messages_received, total_messages_failed FROM sessions"
+        aged.writer.spread_rollups()
         before, rollups = aged.rows(totals), aged.rows("SELECT * FROM latency_rollups ORDER BY 1, 2, 3, 4")
         assert prune(aged, 20).count > 0
         assert aged.rows(totals) == before

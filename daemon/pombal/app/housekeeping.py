@@ -4,7 +4,7 @@ import structlog
 import trio
 
 from pombal.config.reload import LiveSettings
-from pombal.model.changes import Change, FailQueue
+from pombal.model.changes import Change, FailQueue, SpreadRollups
 from pombal.model.clock import Clock
 from pombal.model.errors import PombalError
 from pombal.model.removal_changes import ClearCodes
@@ -17,6 +17,8 @@ log = structlog.get_logger()
 
 EVERY_S = 5.0
 SLICE = 500
+SPREAD_EVERY_S = 60.0
+SPREAD_SLICE = 250  # each is written some four times, and all of it holds up a commit
 
 
 class Housekeeping:
@@ -31,6 +33,7 @@ class Housekeeping:
         self._live = live
         self._clock = clock
         self._oldest_queued_at: int | None = None
+        self._spread_at_s = 0.0
 
     async def run(self) -> None:
         while True:
@@ -44,6 +47,7 @@ class Housekeeping:
     async def _round(self) -> None:
         await self._recorder.commit(ClearCodes(at=self._clock()))
         await self._expire()
+        await self._spread()
 
     def oldest_queued_age_s(self) -> float:
         """As of the last round; 0 where nothing waits."""
@@ -65,6 +69,19 @@ class Housekeeping:
                 queued_before_ms=before_ms,
             )
         )  # fmt: skip
+
+    async def _spread(self) -> None:
+        """Latencies that were recent, over hours, days and weeks. Whoever asks meanwhile finds each of them once."""
+        if trio.current_time() < self._spread_at_s:
+            return
+        reached = None
+        while True:
+            began_s = trio.current_time()
+            change = SpreadRollups(at=self._clock(), after=reached, limit=SPREAD_SLICE)
+            if (reached := await self._recorder.commit(change)) is None:
+                break
+            await trio.sleep(trio.current_time() - began_s)  # at most half of the writer's time
+        self._spread_at_s = trio.current_time() + SPREAD_EVERY_S
 
     async def _slices(self, change: Change) -> None:
         while await self._recorder.commit(change) >= SLICE:

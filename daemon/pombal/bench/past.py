@@ -82,6 +82,7 @@ def fill(path: Path, messages: int, sessions: int, days: int, seed: int = 1) -> 
             ]
             if refused:
                 raise refused[0]
+    writer.spread_rollups()
     for table in _COLUMNS:
         connection.execute(f"CREATE TEMP TABLE last_{table} AS SELECT * FROM {table}")
     for age in range(1, days):

@@ -325,3 +325,17 @@ class ImportMessage(Asked, Change):
 
 
 # Housekeeping, in slices of at most ``limit`` rows so that none holds up a commit
+
+RecentKey = tuple[int, int, str, int]
+"""Of a row of latencies that are not spread yet: session key, minute (epoch ms), measure and histogram bucket."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadRollups(Change):
+    """→ RecentKey | None. Recent latencies, from behind ``after`` on, are spread over hours, days and weeks.
+
+    The answer is where the next slice goes on; None: there is no more.
+    """
+
+    after: RecentKey | None = None
+    limit: int

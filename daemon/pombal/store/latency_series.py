@@ -2,13 +2,13 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pombal.model.latency import Measure, value_of
 from pombal.store.latency_stats import DAY_MS, MINUTES_KEPT_MS, Sums, cover, percentiles_of, widen
-from pombal.store.rollups import EVERY_SESSION
+from pombal.store.rollups import EVERY_SESSION, RECENT, SPREAD, Tables
 from pombal.store.rows import packed, unpacked
 
 POINTS_MAX = 100
@@ -17,6 +17,7 @@ _STEPS_S = ((60, 60), (300, 60), (900, 60), (3600, 3600), (7200, 3600), (21_600,
 # Upper edges of the bars of a distribution (ms); what is slower than the last stands in a bar of its own.
 EDGES_MS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)
 
+_AMONG = "session_key IN (SELECT value FROM json_each(?))"
 _RANGE = "span_s = ? AND starts_at >= ? AND starts_at < ?"
 
 
@@ -70,10 +71,11 @@ def latency_series(
     since, until = since_ms - since_ms % step_ms, -(-until_ms // step_ms) * step_ms
     keys = [EVERY_SESSION] if session_keys is None else list(session_keys)
     steps: dict[int, Figures] = defaultdict(Figures)
-    _add(
-        connection, f"starts_at - starts_at % {step_ms}", "session_key IN (SELECT value FROM json_each(?))",
-        [packed(keys), span_s, since, until], lambda at: steps[at],
-    )  # fmt: skip
+    for tables, of_s in ((SPREAD, span_s), (RECENT, 60)):
+        _add(
+            connection, tables, f"starts_at - starts_at % {step_ms}", [packed(keys), of_s, since, until],
+            lambda at: steps[at],
+        )  # fmt: skip
     return Series(since, until, step_s, dict(steps), _together(steps.values()))
 
 
@@ -82,12 +84,16 @@ def figures_of_sessions(
 ) -> dict[int, Figures]:
     """Of each of these sessions, by key."""
     found: dict[int, Figures] = {key: Figures() for key in keys}
-    for span_s, start, end in cover(*widen(since_ms, until_ms, now_ms)):
-        _add(
-            connection, "session_key", "session_key IN (SELECT value FROM json_each(?))",
-            [packed(keys), span_s, start, end], found.__getitem__,
-        )  # fmt: skip
+    for tables, *run in _runs(since_ms, until_ms, now_ms):
+        _add(connection, tables, "session_key", [packed(keys), *run], found.__getitem__)
     return found
+
+
+def _runs(since_ms: int, until_ms: int, now_ms: int) -> Iterator[tuple[Tables, int, int, int]]:
+    """The range, widened, as runs (span in seconds, from, to) of what is spread; and of what is recent, as one."""
+    since, until = widen(since_ms, until_ms, now_ms)
+    yield from ((SPREAD, *run) for run in cover(since, until))
+    yield RECENT, 60, since, until
 
 
 def most_troubled(
@@ -95,13 +101,13 @@ def most_troubled(
 ) -> list[int]:
     """The keys of the sessions (of these, or of all) with the most late messages, then with the most messages."""
     totals: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-    for span_s, start, end in cover(*widen(since_ms, until_ms, now_ms)):
-        among, parameters = "session_key > 0", list[Any]([span_s, start, end])
+    for tables, *run in _runs(since_ms, until_ms, now_ms):
+        among, parameters = "session_key > 0", list[Any](run)
         if keys is not None:
-            among, parameters = "session_key IN (SELECT value FROM json_each(?))", [packed(keys), *parameters]
+            among, parameters = _AMONG, [packed(keys), *parameters]
         sql = f"""
             SELECT json_group_array(json_array(session_key, late, messages)) FROM (
-                SELECT session_key, sum(late) AS late, sum(messages) AS messages FROM latency_rollups
+                SELECT session_key, sum(late) AS late, sum(messages) AS messages FROM {tables.sums}
                 WHERE {among} AND {_RANGE} GROUP BY session_key)
         """
         for key, late, messages in unpacked(connection, sql, parameters):
@@ -112,20 +118,21 @@ def most_troubled(
 
 
 def _add(
-    connection: sqlite3.Connection, group: str, among: str, parameters: list[Any], figures_of: Callable[[int], Figures]
-) -> None:
+    connection: sqlite3.Connection, tables: Tables, group: str, parameters: list[Any],
+    figures_of: Callable[[int], Figures],
+) -> None:  # fmt: skip
     sums = f"""
         SELECT json_group_array(json_array(place, measure, a, b, c, d, e)) FROM (
             SELECT {group} AS place, measure, sum(messages) AS a, sum(measured) AS b, sum(late) AS c,
                 sum(sum_ms) AS d, max(max_ms) AS e
-            FROM latency_rollups WHERE {among} AND {_RANGE} GROUP BY place, measure)
+            FROM {tables.sums} WHERE {_AMONG} AND {_RANGE} GROUP BY place, measure)
     """
     for place, measure, *values in unpacked(connection, sums, parameters):
         _add_sums(figures_of(place).sums[Measure(measure)], *values)
     buckets = f"""
         SELECT json_group_array(json_array(place, measure, bucket, counted)) FROM (
             SELECT {group} AS place, measure, bucket, sum(count) AS counted
-            FROM latency_histograms WHERE {among} AND {_RANGE} GROUP BY place, measure, bucket)
+            FROM {tables.buckets} WHERE {_AMONG} AND {_RANGE} GROUP BY place, measure, bucket)
     """
     for place, measure, bucket, count in unpacked(connection, buckets, parameters):
         figures_of(place).buckets[Measure(measure)][bucket] += count

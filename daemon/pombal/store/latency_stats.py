@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pombal.model.latency import PERCENTILES, Measure, percentile
-from pombal.store.rollups import EVERY_SESSION, SPANS_S
+from pombal.store.rollups import EVERY_SESSION, RECENT, SPANS_S, SPREAD, Tables
 from pombal.store.rows import packed, unpacked
 
 DAY_MS, WEEK_MS = 86_400_000, 604_800_000
@@ -118,8 +118,10 @@ def latency_stats(
     # Nothing has happened yet of what lies ahead, and nothing before the first day: whole weeks say the same.
     whole_until = until if until_ms < now_ms else _ceil(until, WEEK_MS)
     whole_since = since if since_ms is not None else _floor(since, WEEK_MS)
-    _add_sums(connection, keys, list(cover(whole_since, whole_until)), sums)
-    _add_buckets(connection, keys, list(signed_cover(whole_since, whole_until)), buckets)
+    _add_sums(connection, SPREAD, keys, list(cover(whole_since, whole_until)), sums)
+    _add_buckets(connection, SPREAD, keys, list(signed_cover(whole_since, whole_until)), buckets)
+    _add_sums(connection, RECENT, keys, [(60, whole_since, whole_until)], sums)
+    _add_buckets(connection, RECENT, keys, [(1, 60, whole_since, whole_until)], buckets)
     return LatencyStats(
         since,
         until,
@@ -133,13 +135,11 @@ def _direction_of(measure: Measure) -> str:
 
 
 def _first_day(connection: sqlite3.Connection, keys: list[int], until_ms: int) -> int:
-    firsts = [
-        connection.execute(
-            "SELECT min(starts_at) FROM latency_rollups WHERE session_key = ? AND span_s = 86400", [key]
-        ).fetchone()[0]
-        for key in keys
-    ]
-    return min((first for first in firsts if first is not None), default=until_ms)
+    """The beginning of the first day of which something is known; until_ms where nothing is."""
+    spread = "SELECT min(starts_at) FROM latency_rollups WHERE session_key = ? AND span_s = 86400"
+    recent = "SELECT min(starts_at) FROM latency_recent WHERE session_key = ?"
+    firsts = [connection.execute(sql, [key]).fetchone()[0] for key in keys for sql in (spread, recent)]
+    return min((_floor(first, DAY_MS) for first in firsts if first is not None), default=until_ms)
 
 
 # All runs in one statement: what is added up in SQLite needs no step of Python's. (Materialized, a run is taken apart
@@ -154,26 +154,31 @@ _OF_RUNS = """
     FROM run CROSS JOIN {table} AS r ON r.session_key IN (SELECT value FROM json_each(?))
     AND r.span_s = run.span_s AND r.starts_at >= run.start AND r.starts_at < run.until
 """
-_SUMS = f"""
-    {_RUNS} SELECT json_group_array(json_array(measure, messages, measured, late, sum_ms, max_ms)) FROM (
+_SUMS = """
+    {runs} SELECT json_group_array(json_array(measure, messages, measured, late, sum_ms, max_ms)) FROM (
         SELECT measure, sum(messages) AS messages, sum(measured) AS measured, sum(late) AS late,
             sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms
-        {_OF_RUNS.format(table="latency_rollups")} GROUP BY measure)
+        {rows} GROUP BY measure)
 """
-_BUCKETS = f"""
-    {_RUNS} SELECT json_group_array(json_array(measure, json(buckets), json(counts))) FROM (
+_BUCKETS = """
+    {runs} SELECT json_group_array(json_array(measure, json(buckets), json(counts))) FROM (
         SELECT measure, json_group_array(bucket) AS buckets, json_group_array(count) AS counts FROM (
             SELECT measure, bucket, sum(count * sign) AS count
-            {_OF_RUNS.format(table="latency_histograms")} GROUP BY measure, bucket
+            {rows} GROUP BY measure, bucket
         ) GROUP BY measure)
 """
 
 
 def _add_sums(
-    connection: sqlite3.Connection, keys: list[int], runs: list[tuple[int, int, int]], sums: dict[Measure, Sums]
+    connection: sqlite3.Connection,
+    tables: Tables,
+    keys: list[int],
+    runs: list[tuple[int, int, int]],
+    sums: dict[Measure, Sums],
 ) -> None:
     named = [{"span_s": span_s, "start": start, "end": end} for span_s, start, end in runs]
-    for measure, messages, measured, late, sum_ms, max_ms in unpacked(connection, _SUMS, [packed(named), packed(keys)]):
+    sql = _SUMS.format(runs=_RUNS, rows=_OF_RUNS.format(table=tables.sums))
+    for measure, messages, measured, late, sum_ms, max_ms in unpacked(connection, sql, [packed(named), packed(keys)]):
         if (known := sums.get(Measure(measure))) is not None:
             known.messages += messages
             known.measured += measured
@@ -184,14 +189,17 @@ def _add_sums(
 
 def _add_buckets(
     connection: sqlite3.Connection,
+    tables: Tables,
     keys: list[int],
     runs: list[tuple[int, int, int, int]],
     buckets: dict[Measure, dict[int, int]],
 ) -> None:
     named = [{"sign": sign, "span_s": span_s, "start": start, "end": end} for sign, span_s, start, end in runs]
-    for measure, places, counts in unpacked(connection, _BUCKETS, [packed(named), packed(keys)]):
+    sql = _BUCKETS.format(runs=_RUNS, rows=_OF_RUNS.format(table=tables.buckets))
+    for measure, places, counts in unpacked(connection, sql, [packed(named), packed(keys)]):
         if (known := buckets.get(Measure(measure))) is not None:
-            known.update(zip(places, counts, strict=True))
+            for place, count in zip(places, counts, strict=True):
+                known[place] = known.get(place, 0) + count
 
 
 def percentiles_of(buckets: dict[int, int], max_ms: int) -> dict[str, float | None]:

@@ -7,6 +7,7 @@ from pombal.model.latency import bucket_of
 from pombal.model.times import iso
 from pombal.store.latency_stats import MINUTES_KEPT_MS
 from pombal.store.retained import MESSAGES_WHOLE_FROM
+from pombal.store.rollups import NO_BUCKET, SPANS_S
 
 _WEEK_MS, _DAY_MS, _HOUR_MS = 604_800_000, 86_400_000, 3_600_000
 _SUMS = "sum(messages), sum(measured), sum(late), sum(sum_ms), max(max_ms)"
@@ -36,16 +37,28 @@ _LEARNT = f"""
 """
 _OF_KEPT = f"session_key IN (SELECT key FROM sessions WHERE deleted_at IS NULL) AND starts_at >= {MESSAGES_WHOLE_FROM}"
 _FROM_MESSAGES = f"SELECT session_key, day, measure, {_SUMS} FROM learnt GROUP BY 1, 2, 3"
+# What is recent counts in each span, as if it were spread already. In the midst of spreading a session's rows may be
+# where its owner's are not yet.
+_SPANS = f"CROSS JOIN (VALUES {', '.join(f'({span_s})' for span_s in SPANS_S)}) AS span"
+_RECENT = "SELECT session_key, span.column1, starts_at - starts_at % (span.column1 * 1000), measure"
+_ALL_COUNTS = f"""
+    (SELECT * FROM latency_rollups UNION ALL
+    {_RECENT}, messages, measured, late, sum_ms, max_ms FROM latency_recent {_SPANS})
+"""
+_ALL_BUCKETS = f"""
+    (SELECT * FROM latency_histograms UNION ALL
+    {_RECENT}, bucket, measured FROM latency_recent {_SPANS} WHERE bucket <> {NO_BUCKET})
+"""
 _BY_DAY = f"""
-    SELECT session_key, starts_at, measure, messages, measured, late, sum_ms, max_ms FROM latency_rollups
-    WHERE span_s = 86400 AND {_OF_KEPT} AND (messages OR measured)
+    SELECT session_key, starts_at, measure, {_SUMS} FROM {_ALL_COUNTS}
+    WHERE span_s = 86400 AND {_OF_KEPT} GROUP BY 1, 2, 3 HAVING sum(messages) OR sum(measured)
 """
 _BUCKETS_FROM_MESSAGES = (
     "SELECT session_key, day, measure, bucket_of(took_ms) AS bucket, count(*) FROM latencies GROUP BY 1, 2, 3, 4"
 )
 _BUCKETS_BY_DAY = f"""
-    SELECT session_key, starts_at, measure, bucket, count FROM latency_histograms
-    WHERE span_s = 86400 AND {_OF_KEPT} AND count
+    SELECT session_key, starts_at, measure, bucket, sum(count) FROM {_ALL_BUCKETS}
+    WHERE span_s = 86400 AND {_OF_KEPT} GROUP BY 1, 2, 3, 4 HAVING sum(count)
 """
 _DAYS = "SELECT session_key, starts_at, measure, {columns} FROM {table} WHERE span_s = 86400"
 _WEEKS = "SELECT session_key, starts_at, measure, {columns} FROM {table} WHERE span_s = 604800"
@@ -75,25 +88,29 @@ _HOURS_FROM_MINUTES = f"""
     ) AND hour >= {_WEEK_BEFORE_THE_LAST_EVENT} GROUP BY {{groups}}
 """
 _EACH_SESSION = (
-    "SELECT 0, starts_at, measure, span_s, {sums} FROM {table} WHERE span_s > 60 AND session_key > 0 "
+    "SELECT 0, starts_at, measure, span_s, {sums} FROM {all} WHERE span_s > 60 AND session_key > 0 "
     "GROUP BY span_s, {groups}"
 )
 _ALL_SESSIONS = (
-    "SELECT session_key, starts_at, measure, span_s, {columns} FROM {table} WHERE span_s > 60 AND session_key = 0"
+    "SELECT session_key, starts_at, measure, span_s, {sums} FROM {all} WHERE span_s > 60 AND session_key = 0 "
+    "GROUP BY span_s, {groups}"
 )
 # A session that has gone to another owner leaves rows that count nothing.
 _EACH_OF_OWNER = """
     SELECT * FROM (
-        SELECT -o.key, starts_at, measure, span_s, {sums} FROM {table} AS r JOIN sessions AS s ON s.key = r.session_key
+        SELECT -o.key, starts_at, measure, span_s, {sums} FROM {all} AS r JOIN sessions AS s ON s.key = r.session_key
         JOIN owners AS o ON o.name = s.owner WHERE span_s > 60 GROUP BY span_s, {groups}
     ) WHERE {counts}
 """
 _OWNERS = """
-    SELECT session_key, starts_at, measure, span_s, {columns} FROM {table}
-    WHERE span_s > 60 AND session_key < 0 AND {counts}
+    SELECT * FROM (
+        SELECT session_key, starts_at, measure, span_s, {sums} FROM {all}
+        WHERE span_s > 60 AND session_key < 0 GROUP BY span_s, {groups}
+    ) WHERE {counts}
 """
 _COUNTS = {
     "table": "latency_rollups",
+    "all": _ALL_COUNTS,
     "columns": "messages, measured, late, sum_ms, max_ms",
     "sums": "sum(messages) AS messages, sum(measured) AS measured, sum(late), sum(sum_ms), max(max_ms)",
     "groups": "1, 2, 3",
@@ -101,6 +118,7 @@ _COUNTS = {
 }
 _BUCKETS = {
     "table": "latency_histograms",
+    "all": _ALL_BUCKETS,
     "columns": "bucket, count",
     "sums": "bucket, sum(count) AS count",
     "groups": "1, 2, 3, bucket",

@@ -1,62 +1,74 @@
 """Latency rollups: counts and histograms a minute, an hour, a day and a week; a session, an owner and all together.
 
-A transaction adds up what its messages taught, once a session, minute and measure; SQLite spreads that over the spans,
-and to the sums over an owner's sessions (under the owner's key, negated) and over all (key 0). So a question about any
-range reads a few weeks, days, hours and minutes, however many messages and sessions there were, and forgetting the
-minutes of last week loses nothing.
+A transaction adds up what its messages taught to ``latency_recent``, by minute: for their sessions, for those sessions'
+owners (under the owner's key, negated) and for all (key 0). Once a minute that is spread over the four spans and leaves
+``latency_recent`` (spreading.py). So a commit writes few rows that lie together; and a question about any range reads a
+few weeks, days, hours and minutes, and what is recent besides. Forgetting the minutes of last week loses nothing.
 """
 
 import sqlite3
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 from pombal.model.latency import Measure, bucket_of
 from pombal.model.message import Direction, MessageRow, between_ms
-from pombal.store.rows import packed
+from pombal.store.rows import packed, values_of
 
 MINUTE_MS = 60_000
 SPANS_S = (60, 3600, 86_400, 604_800)
 EVERY_SESSION = 0
+NO_BUCKET = -2
+"""In place of a histogram's bucket: a recent row that counts messages, and no latency."""
 
-# The rows of one JSON text, each once for every span: for its session, for that one's owner and for all sessions.
-_SPREAD = """
-    SELECT CASE scope.column1 WHEN 0 THEN 0 WHEN 1 THEN session.key ELSE -owner.key END, span.column1 AS span_s,
-        (value->>1) - (value->>1) % (span.column1 * 1000) AS starts_at, {columns}
-    FROM json_each(?) AS learnt CROSS JOIN sessions AS session ON session.key = learnt.value->>0
-    CROSS JOIN owners AS owner ON owner.name = session.owner
-    CROSS JOIN (VALUES (60), (3600), (86400), (604800)) AS span CROSS JOIN (VALUES (0), (1), (2)) AS scope
-    WHERE true GROUP BY 1, 2, 3, {keys}
-"""
-_ADD_COUNTS = f"""
-    INSERT INTO latency_rollups (session_key, span_s, starts_at, measure, messages, measured, late, sum_ms, max_ms)
-    {
-    _SPREAD.format(
-        columns="value->>2, sum(value->>3), sum(value->>4), sum(value->>5), sum(value->>6), max(value->>7)", keys="4"
-    )
-}
+_SUMS = ("messages", "measured", "late", "sum_ms", "max_ms")
+_RECENT = ("session_key", "starts_at", "measure", "bucket", *_SUMS)
+ADDED_UP = "sum(messages), sum(measured), sum(late), sum(sum_ms), max(max_ms)"
+ADD = """
     ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, measured = measured + excluded.measured,
         late = late + excluded.late, sum_ms = sum_ms + excluded.sum_ms, max_ms = max(max_ms, excluded.max_ms)
 """
-_ADD_BUCKETS = f"""
-    INSERT INTO latency_histograms (session_key, span_s, starts_at, measure, bucket, count)
-    {_SPREAD.format(columns="value->>2, value->>3, sum(value->>4)", keys="4, 5")}
-    ON CONFLICT DO UPDATE SET count = count + excluded.count
+# The rows of one JSON text: each for its session, and added up for all sessions and for each owner.
+_LEARN = f"""
+    WITH learnt ({", ".join(_RECENT)}) AS MATERIALIZED (SELECT {values_of(_RECENT)} FROM json_each(?))
+    INSERT INTO latency_recent ({", ".join(_RECENT)}) SELECT * FROM learnt
+    UNION ALL SELECT {EVERY_SESSION}, starts_at, measure, bucket, {ADDED_UP} FROM learnt GROUP BY 2, 3, 4
+    UNION ALL SELECT -owner.key, starts_at, measure, bucket, {ADDED_UP} FROM learnt
+    CROSS JOIN sessions AS session ON session.key = learnt.session_key
+    CROSS JOIN owners AS owner ON owner.name = session.owner GROUP BY 1, 2, 3, 4
+    {ADD}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Where rollups stand, as SQL: sums by session_key, span_s, starts_at and measure; histograms by bucket besides."""
+
+    sums: str
+    buckets: str
+
+
+SPREAD = Tables("latency_rollups", "latency_histograms")
+# Whole ranges of it are read as minutes. A latency is counted once in the sums and once in its bucket.
+RECENT = Tables(
+    f"(SELECT session_key, 60 AS span_s, starts_at, measure, {', '.join(_SUMS)} FROM latency_recent)",
+    "(SELECT session_key, 60 AS span_s, starts_at, measure, bucket, measured AS count FROM latency_recent "
+    f"WHERE bucket <> {NO_BUCKET})",
+)
 
 
 class RollupDeltas:
     """What one transaction adds to the rollups."""
 
-    __slots__ = ("_buckets", "_counts")
+    __slots__ = ("_sums",)
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[int, int, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
-        self._buckets: dict[tuple[int, int, str, int], int] = defaultdict(int)
+        self._sums: dict[tuple[int, int, str, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
 
     def message(self, row: MessageRow, count: int = 1) -> None:
         """A message exists (or, with -1, counts at another minute from now on)."""
         measure = Measure.OUTBOUND if row.direction == Direction.OUTBOUND else Measure.INBOUND
-        self._counts[row.session_key, _minute(row), measure][0] += count
+        self._sums[row.session_key, _minute(row), measure, NO_BUCKET][0] += count
 
     def learnt(self, before: MessageRow | None, after: MessageRow) -> None:
         """What became known between two versions of a row; a latency that was known before is not counted again."""
@@ -73,24 +85,20 @@ class RollupDeltas:
             if latency_ms is not None and not known_before:
                 self._measure(after, measure, latency_ms)
         if after.is_latency_acceptable is not None and (before is None or before.is_latency_acceptable is None):
-            sums = self._counts[after.session_key, _minute(after), Measure.OUTBOUND]
+            sums = self._sums[after.session_key, _minute(after), Measure.OUTBOUND, NO_BUCKET]
             sums[1] += 1
             sums[2] += after.is_latency_acceptable is False
 
     def write(self, connection: sqlite3.Connection) -> None:
-        if self._counts:
-            connection.execute(_ADD_COUNTS, [packed([*key, *sums] for key, sums in self._counts.items())])
-        if self._buckets:
-            connection.execute(_ADD_BUCKETS, [packed([*key, count] for key, count in self._buckets.items())])
+        if self._sums:
+            connection.execute(_LEARN, [packed([*key, *sums] for key, sums in self._sums.items())])
 
     def _measure(self, row: MessageRow, measure: str, latency_ms: int) -> list[int]:
         """Returns what is summed up with it."""
-        key: tuple[int, int, str] = (row.session_key, _minute(row), measure)
-        sums = self._counts[key]
+        sums = self._sums[row.session_key, _minute(row), measure, bucket_of(latency_ms)]
         sums[1] += 1
         sums[3] += latency_ms
         sums[4] = max(sums[4], latency_ms)
-        self._buckets[*key, bucket_of(latency_ms)] += 1
         return sums
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from pombal.model.changes import Change
+from pombal.model.changes import Change, SpreadRollups
 from pombal.model.clock import Clock, ClockHistory
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import MessageRow
@@ -21,6 +21,7 @@ from pombal.store.workspace import Counters, Workspace, Written
 from pombal.store.writing import prepare
 
 STEPS_BETWEEN_QUESTIONS = 100_000
+SLICE_OF_RECENT = 10_000
 COPIES_OF_A_REWRITE = 2
 """The new file itself, and the write-ahead log through which it takes the old one's place."""
 
@@ -71,6 +72,14 @@ class Writer:
             report = self._one_by_one(batch)
         report.seconds = time.perf_counter() - started
         return report
+
+    def spread_rollups(self) -> None:
+        """Spread all latencies that are recent, for whoever has no housekeeping. Raises StoreUnavailable."""
+        change = SpreadRollups(at=self._now(), limit=SLICE_OF_RECENT)
+        while (reached := self.commit([change]).answers[0]) is not None:
+            if isinstance(reached, PombalError):
+                raise reached
+            change = replace(change, after=reached)
 
     def checkpoint(self) -> None:
         """Move the write-ahead log back into the database file, as far as readers allow."""

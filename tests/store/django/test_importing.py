@@ -363,6 +363,7 @@ class TestAgain:
         target.take(session())
         store = target.store()
         store.do(queue(store.clock(), 1, "mine", chat_id="5511988888888@s.whatsapp.net"))
+        store.writer.spread_rollups()
         store.close()
         before = target.contents()
         report = target.take(

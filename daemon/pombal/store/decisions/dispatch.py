@@ -33,6 +33,7 @@ DECISIONS: dict[type[Change], Callable[[Any, Workspace], Any]] = {
     changes.RevokeMessage: inbound.revoke,
     changes.KeepRejected: inbound.keep_rejected,
     changes.FailQueue: housekeeping.fail_queue,
+    changes.SpreadRollups: housekeeping.spread_rollups,
     removal_changes.PruneEvents: housekeeping.prune_events,
     removal_changes.ClearCodes: housekeeping.clear_codes,
     removal_changes.PruneRollups: housekeeping.prune_rollups,

@@ -1,4 +1,4 @@
-"""Changes over whole tables, in slices: queues given up, events and rollups forgotten, codes emptied."""
+"""Changes over whole tables, in slices: queues given up, latencies spread, what is old forgotten, codes emptied."""
 
 from pombal.model import changes, removal_changes
 from pombal.model.message import MessageStatus
@@ -7,6 +7,7 @@ from pombal.model.times import iso
 from pombal.store.decisions.outbound import take_step
 from pombal.store.loading import Wanted
 from pombal.store.rows import packed, unpacked
+from pombal.store.spreading import spread
 from pombal.store.workspace import Workspace
 
 
@@ -35,6 +36,11 @@ def fail_queue(change: changes.FailQueue, space: Workspace) -> int:
         step = Step(status, at_ms, change.error_kind, change.error_detail)
         take_step(space, space.messages[row_id], step, change.at.wall_ms)
     return len(ids)
+
+
+def spread_rollups(change: changes.SpreadRollups, space: Workspace) -> changes.RecentKey | None:
+    space.flush()
+    return spread(space.connection, change.after, change.limit)
 
 
 def prune_events(change: removal_changes.PruneEvents, space: Workspace) -> int:

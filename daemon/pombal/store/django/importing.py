@@ -130,6 +130,7 @@ class _Importer:
     def forget_minutes(self) -> None:
         """Latencies by minute are kept for a week; of a history of years the daemon's next round would have to remove
         them all at once."""
+        self._writer.spread_rollups()
         now = system_clock()
         keys = [EVERY_SESSION, *(key for (key,) in self._connection.execute("SELECT key FROM sessions"))]
         for start in range(0, len(keys), SESSIONS_AT_ONCE):

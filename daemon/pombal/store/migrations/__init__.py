@@ -29,6 +29,7 @@ for migration in (
     latency.m0017_rollups_of_owners,
     events.m0018_rare_events,
     messages.m0019_kinds,
+    latency.m0020_recent_latencies,
 ):
     migrations()(migration)
 

@@ -84,6 +84,27 @@ def m0017_rollups_of_owners(db: Database) -> None:
     )
 
 
+def m0020_recent_latencies(db: Database) -> None:
+    # What transactions learn is gathered by minute, before it is spread over four spans; see rollups.py. Latencies
+    # have their bucket, numbers of messages have -2, since a primary key cannot be without a value.
+    db.execute(
+        """
+        CREATE TABLE latency_recent (
+            session_key INTEGER NOT NULL,
+            starts_at INTEGER NOT NULL,
+            measure TEXT NOT NULL,
+            bucket INTEGER NOT NULL,
+            messages INTEGER NOT NULL,
+            measured INTEGER NOT NULL,
+            late INTEGER NOT NULL,
+            sum_ms INTEGER NOT NULL,
+            max_ms INTEGER NOT NULL,
+            PRIMARY KEY (session_key, starts_at, measure, bucket)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
 def _key_of(owner: str) -> str:
     return f"(SELECT -key FROM owners WHERE name = {owner}.owner)"
 
