@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from pombal.model.events import EventRow, EventType
 from pombal.model.message import MessageRow, MessageStatus
 from pombal.model.message_status import as_when
 from pombal.store.connection import open_reader, open_writer
-from pombal.store.rollups import RollupDeltas
+from pombal.store.rollups import LEARN, RollupDeltas
 from pombal.store.rows import (
     EVENT_COLUMNS,
     MESSAGE_COLUMNS,
@@ -52,12 +51,8 @@ _COUNT = (
 )
 
 
-@dataclass
-class _Transaction:
-    """Statements with their packed rows, and what is added to the rollups."""
-
-    statements: list[tuple[str, str]] = field(default_factory=list)
-    rollups: RollupDeltas = field(default_factory=RollupDeltas)
+_Transaction = list[tuple[str, str]]
+"""Statements with their packed rows."""
 
 
 def bare_seconds(source: Path, target: Path, batch_rows: int) -> float:
@@ -72,9 +67,8 @@ def bare_seconds(source: Path, target: Path, batch_rows: int) -> float:
         began = time.perf_counter()
         for transaction in transactions:
             connection.execute("BEGIN IMMEDIATE")
-            for statement, rows in transaction.statements:
+            for statement, rows in transaction:
                 connection.execute(statement, [rows])
-            transaction.rollups.write(connection)
             connection.execute("COMMIT")
         seconds = time.perf_counter() - began
         spread_all(connection)
@@ -109,22 +103,23 @@ def _transactions(source: Path, batch_rows: int) -> list[_Transaction]:
 
 def _step(batch: Sequence[MessageRow], events: dict[int, list[EventRow]], step: int) -> _Transaction:
     """What one transaction writes of these messages: the step that each one's event number ``step`` tells."""
-    transaction = _Transaction()
+    transaction, rollups = _Transaction(), RollupDeltas()
     told = [(row, events[row.id]) for row in batch if len(events[row.id]) > step]
     rows = [as_when(row, _status(of_row[step])) for row, of_row in told]
     for (row, of_row), after in zip(told, rows, strict=True):
         before = as_when(row, _status(of_row[step - 1])) if step else None
         if before is None:
-            transaction.rollups.message(after)
-        transaction.rollups.learnt(before, after)
+            rollups.message(after)
+        rollups.learnt(before, after)
     if step:
         progressed = ([row.id, *(getattr(row, name) for name in _PROGRESS)] for row in rows)
-        transaction.statements.append((_UPDATE_MESSAGES, packed(progressed)))
+        transaction.append((_UPDATE_MESSAGES, packed(progressed)))
     else:
-        transaction.statements.append((_INSERT_MESSAGES, packed(map(message_values, rows))))
-    transaction.statements.append((_INSERT_EVENTS, packed(event_values(of_row[step]) for _, of_row in told)))
+        transaction.append((_INSERT_MESSAGES, packed(map(message_values, rows))))
+    transaction.append((_INSERT_EVENTS, packed(event_values(of_row[step]) for _, of_row in told)))
     counts = Counter(row.session_key for row in rows)
-    transaction.statements.append((_COUNT, packed([key, count, rows[-1].happened_at] for key, count in counts.items())))
+    transaction.append((_COUNT, packed([key, count, rows[-1].happened_at] for key, count in counts.items())))
+    transaction.append((LEARN, packed(rollups.rows())))
     return transaction
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pombal.model.latency import Measure, bucket_of
 from pombal.model.message import Direction, MessageRow, between_ms
-from pombal.store.rows import packed, values_of
+from pombal.store.rows import values_of
 
 MINUTE_MS = 60_000
 SPANS_S = (60, 3600, 86_400, 604_800)
@@ -29,9 +29,10 @@ ADD = """
         late = late + excluded.late, sum_ms = sum_ms + excluded.sum_ms, max_ms = max(max_ms, excluded.max_ms)
 """
 # The rows of one JSON text: each for its session, and added up for all sessions and for each owner.
-_LEARN = f"""
+LEARN = f"""
+    INSERT INTO latency_recent ({", ".join(_RECENT)})
     WITH learnt ({", ".join(_RECENT)}) AS MATERIALIZED (SELECT {values_of(_RECENT)} FROM json_each(?))
-    INSERT INTO latency_recent ({", ".join(_RECENT)}) SELECT * FROM learnt
+    SELECT * FROM learnt
     UNION ALL SELECT {EVERY_SESSION}, starts_at, measure, bucket, {ADDED_UP} FROM learnt GROUP BY 2, 3, 4
     UNION ALL SELECT -owner.key, starts_at, measure, bucket, {ADDED_UP} FROM learnt
     CROSS JOIN sessions AS session ON session.key = learnt.session_key
@@ -89,9 +90,9 @@ class RollupDeltas:
             sums[1] += 1
             sums[2] += after.is_latency_acceptable is False
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        if self._sums:
-            connection.execute(_LEARN, [packed([*key, *sums] for key, sums in self._sums.items())])
+    def rows(self) -> list[list[Any]]:
+        """As LEARN takes them."""
+        return [[*key, *sums] for key, sums in self._sums.items()]
 
     def _measure(self, row: MessageRow, measure: str, latency_ms: int) -> list[int]:
         """Returns what is summed up with it."""

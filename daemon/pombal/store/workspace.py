@@ -219,9 +219,9 @@ class Workspace:
             counted=[sessions[key] for key in self._counted_sessions - self._dirty_sessions],
             events=self._unwritten_events,
             contacts=self._learnt_contacts,
+            latencies=self._rollups.rows(),
         )
         write(self.connection, decided)
-        self._rollups.write(self.connection)
         self._new, self._progressed, self._rewritten = set(), set(), set()
         self._dirty_sessions, self._counted_sessions = set(), set()
         self._unwritten_events, self._rollups, self._learnt_contacts = [], RollupDeltas(), {}

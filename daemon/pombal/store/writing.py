@@ -1,7 +1,7 @@
 """What a transaction has decided, written by one statement.
 
 It inserts one row into a view that exists for this connection alone, and the view's trigger takes that row apart:
-a JSON text for each kind of thing to be done. loading.py says why one statement is better than seven.
+a JSON text for each kind of thing to be done. loading.py says why one statement is better than eight.
 """
 
 import sqlite3
@@ -14,6 +14,7 @@ from pombal.model.contact import Contact
 from pombal.model.events import EventRow
 from pombal.model.message import MessageRow
 from pombal.model.session import SessionRow
+from pombal.store.rollups import LEARN
 from pombal.store.rows import (
     EVENT_COLUMNS,
     MESSAGE_COLUMNS,
@@ -50,6 +51,7 @@ class Decided:
     counted: list[SessionRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     contacts: Mapping[ContactKey, Contact] = field(default_factory=dict)
+    latencies: list[list[Any]] = field(default_factory=list)
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -73,6 +75,7 @@ def write(connection: sqlite3.Connection, decided: Decided) -> None:
         _text(_totals_values, decided.counted),
         _text(event_values, decided.events),
         _text(_contact_values, decided.contacts.items()),
+        packed(decided.latencies) if decided.latencies else None,
     ]
     if any(texts):
         connection.execute(_WRITE, texts)
@@ -126,5 +129,6 @@ _STEPS = {
         {_insert_into("contacts", CONTACT_COLUMNS)} WHERE true ON CONFLICT (session_key, number)
         DO UPDATE SET canonical_id = excluded.canonical_id, lid = excluded.lid, name = excluded.name
     """,
+    "latencies": LEARN,  # behind sessions: they count for the owner that a session has by now
 }
 _WRITE = f"INSERT INTO decided VALUES ({', '.join('?' * len(_STEPS))})"
