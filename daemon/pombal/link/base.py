@@ -170,6 +170,8 @@ LinkEvent = (
     Qr | PairCode | Authenticated | Ready | IncomingMessage | Receipt | Sent | Failed | Edited | Revoked | Ended
     | Restricted | Garbage | Gap
 )  # fmt: skip
+SESSION_EVENTS = frozenset({Qr, PairCode, Authenticated, Ready, Ended, Restricted, Gap})
+"""What is about the session itself, and not about its messages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,22 +128,19 @@ class Connection:
         One that changes nothing is submitted, too: its acknowledgement would be one of all that came before it.
         """
         changes: list[Change] = []
-        at = self._context.clock()
+        at, is_about_session = self._context.clock(), False
         for delivery in deliveries:
             changes += changes_of(delivery.event, self._seat.key, at)
-            changes += await self._about_session(delivery.event)
+            if type(delivery.event) in base.SESSION_EVENTS:
+                changes += await self._about_session(delivery.event)
+                is_about_session = True
         last = deliveries[-1].seq
-        committed = trio.Event()
-
-        def acknowledge(_: object) -> None:
-            self.link.acknowledge(last)
-            committed.set()
-
-        await self._context.recorder.submit(changes, acknowledge)
-        self.wake_dispatcher()
+        await self._context.recorder.submit(changes, lambda _: self.link.acknowledge(last))
+        if is_about_session:
+            self.wake_dispatcher()
         if self._ended is not None:
             # The link closes next. An end that was not acknowledged by then would be told again, and end the next one.
-            await committed.wait()
+            await self._context.recorder.commit_all([])
 
     async def _about_session(self, event: base.LinkEvent) -> list[Change]:
         """The changes that events about the session itself make: its state, its codes, its end."""
@@ -229,7 +226,12 @@ class Connection:
 
     def _look(self, nursery: trio.Nursery, now: Stamp, settings: Settings) -> None:
         if self._seat.outbox.in_flight:
-            overdue = self._seat.outbox.overdue(now.mono_ms, settings.outbox.ack_timeout_s * 1000)
+            timeout_s = settings.outbox.ack_timeout_s
+            if self._dispatcher.is_stuck(now.mono_ms, timeout_s * 1000):
+                # It holds up all that wait behind that message.
+                nursery.start_soon(_crash, LinkLost(f"the link took no message within {timeout_s:g} s"))
+                return
+            overdue = self._seat.outbox.overdue(now.mono_ms, timeout_s * 1000)
             if overdue:
                 nursery.start_soon(self._tell_overdue, overdue)
         if self._seat.state.place == RESTRICTED and (self._seat.state.until_ms or 0) <= now.wall_ms:

@@ -56,6 +56,10 @@ class Dispatcher:
             self._is_running = True
             nursery.start_soon(self._run, nursery)
 
+    def is_stuck(self, now_mono_ms: int, timeout_ms: float) -> bool:
+        """Whether the link has been given a message, and has not taken it, for longer than timeout_ms."""
+        return self._hand_over.is_stuck(now_mono_ms, timeout_ms)
+
     def _next(self) -> MessageRow | None:
         return self._seat.outbox.next(self._lanes)
 

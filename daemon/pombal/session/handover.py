@@ -2,7 +2,7 @@
 
 import trio
 
-from pombal.link.base import Link, LinkLost, Outgoing, SendRefused
+from pombal.link.base import Link, Outgoing, SendRefused
 from pombal.model.changes import Advance, Change, MarkDispatched
 from pombal.model.clock import Stamp
 from pombal.model.message import MessageRow, MessageStatus
@@ -17,6 +17,12 @@ class HandOver:
         self._seat = seat
         self._context = context
         self._link = link
+        self._giving_since_mono_ms: int | None = None
+
+    def is_stuck(self, now_mono_ms: int, timeout_ms: float) -> bool:
+        """Whether the link has been given a text, and has not taken it, for longer than timeout_ms."""
+        since = self._giving_since_mono_ms
+        return since is not None and now_mono_ms - since > timeout_ms
 
     async def carry(self, row: MessageRow, message: Outgoing, at: Stamp) -> None:
         """Give the link a message that the outbox calls dispatched. Raises LinkLost.
@@ -35,17 +41,20 @@ class HandOver:
     async def _refusal(self, row: MessageRow, message: Outgoing) -> Change | None:
         """Send; what has to be recorded where the link does not take it."""
         try:
-            return await (self._send_file(row, message) if is_upload(row) else self._send(message))
+            if is_upload(row):
+                return await self._send_file(row, message)
+            await self._send(message)
         except SendRefused as refusal:
             return self._advance(row, MessageStatus.FAILED, refusal.kind, refusal.detail)
+        return None
 
     async def _send(self, message: Outgoing) -> None:
-        """A link that does not even take a message holds up all that wait behind it: it counts as lost."""
-        timeout_s = self._context.settings.outbox.ack_timeout_s
-        with trio.move_on_after(timeout_s) as scope:
+        """One at a time. For how long is watched from outside: a deadline of its own costs as much as the message."""
+        self._giving_since_mono_ms = self._context.clock().mono_ms
+        try:
             await self._link.send(message)
-        if scope.cancelled_caught:
-            raise LinkLost(f"the link took no message within {timeout_s:g} s")
+        finally:
+            self._giving_since_mono_ms = None
 
     async def _send_file(self, row: MessageRow, message: Outgoing) -> Change | None:
         """A file may take as long as its size asks for. One that takes longer is given up, and the link is not:

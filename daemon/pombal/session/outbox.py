@@ -38,12 +38,13 @@ class _Reading:
 class Outbox:
     """``depth``: messages queued in the store, those in flight among them."""
 
-    __slots__ = ("_behind", "_capacity", "_held", "_last_id", "_reading", "_waiting", "depth", "in_flight")
+    __slots__ = ("_behind", "_capacity", "_held", "_last_id", "_overdue", "_reading", "_waiting", "depth", "in_flight")
 
     def __init__(self, capacity: int, depth: int = 0) -> None:
         self._capacity = capacity
         self._waiting: dict[int, MessageRow] = {}  # by id, in the order they go out
         self._held: set[int] = set()
+        self._overdue: set[str] = set()  # link_ids of those in flight that are waited for no longer
         self._last_id = 0
         self._behind = depth > 0  # whether the store may have more, past _last_id
         self._reading: _Reading | None = None
@@ -67,6 +68,7 @@ class Outbox:
         """A message is no longer queued: acknowledged, failed or cancelled, and that is committed."""
         self.depth -= 1
         self.in_flight.pop(row.link_id, None)
+        self._overdue.discard(row.link_id)
         self._waiting.pop(row.id, None)
         self._held.discard(row.id)
         if self._reading is not None:
@@ -122,6 +124,7 @@ class Outbox:
         """
         self._waiting.clear()
         self.in_flight = {link_id: flight for link_id, flight in self.in_flight.items() if link_id in in_hand}
+        self._overdue &= self.in_flight.keys()
         self._last_id = 0
         self._behind = self.depth > 0
         if self._reading is not None:
@@ -131,7 +134,7 @@ class Outbox:
 
     def window_used(self) -> int:
         """In flight and still waited for."""
-        return sum(not flight.is_overdue for flight in self.in_flight.values())
+        return len(self.in_flight) - len(self._overdue)
 
     def next(self, lanes: Lanes) -> MessageRow | None:
         """The next message that may go, which stays where it is; None where there is none in memory.
@@ -163,6 +166,7 @@ class Outbox:
     ) -> None:  # fmt: skip
         """It is being handed to the link."""
         self._waiting.pop(row.id, None)
+        self._overdue.discard(row.link_id)
         self.in_flight[row.link_id] = InFlight(row, now_mono_ms, is_upload=is_upload, grace_ms=grace_ms)
 
     def handed_over(self, row: MessageRow, now_mono_ms: int) -> None:
@@ -192,6 +196,7 @@ class Outbox:
             waited_ms = now_mono_ms - flight.dispatched_mono_ms - flight.grace_ms
             if not (flight.is_overdue or flight.is_upload) and waited_ms > timeout_ms:
                 flight.is_overdue = True
+                self._overdue.add(flight.row.link_id)
                 found.append(flight.row)
         return found
 

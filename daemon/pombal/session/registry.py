@@ -227,14 +227,20 @@ class Registry:
 
         Here and not where it was asked for: whoever asked may have gone before the answer.
         """
+        sending: dict[int, Seat] = {}
         for written in report.events:
             match written.row.type:
                 case EventType.MESSAGE_QUEUED | EventType.MESSAGE_STATUS if written.message is not None:
-                    self._message(written.row, written.message)
+                    if (seat := self._by_key.get(written.row.session_key)) is not None:
+                        self._message(seat, written.row, written.message)
+                        sending[seat.key] = seat
                 case EventType.SESSION_CREATED:
                     self._created(written.session)
                 case EventType.SESSION_UPDATED if written.row.session_key in self._by_key:
                     self._by_key[written.row.session_key].follow(written.session)
+        for seat in sending.values():  # once each, however many messages of it there were
+            if seat.connection is not None:
+                seat.connection.wake_dispatcher()
 
     def _created(self, row: SessionRow) -> None:
         seat = self._seat_for(row, 0)
@@ -244,11 +250,8 @@ class Registry:
         elif row.is_active:
             self.tell(seat, Start())
 
-    def _message(self, event: EventRow, message: MessageRow) -> None:
+    def _message(self, seat: Seat, event: EventRow, message: MessageRow) -> None:
         """Let the outbox know what entered and left its queue."""
-        seat = self._by_key.get(event.session_key)
-        if seat is None:
-            return
         changed = event.data or {}
         if event.type == EventType.MESSAGE_QUEUED or changed.get("status") == MessageStatus.QUEUED:
             seat.outbox.offer(message)
@@ -256,5 +259,3 @@ class Registry:
         elif changed.get("previous_status") == MessageStatus.QUEUED:
             seat.outbox.left(message)
             self.census.queued -= 1
-        if seat.connection is not None:
-            seat.connection.wake_dispatcher()
