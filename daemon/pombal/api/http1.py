@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import h11
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Request, Response
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
@@ -39,7 +39,9 @@ class Http1(H11Protocol):
         send: Callable[[Event], Awaitable[None]],
     ) -> None:
         no_app = cast("AppWrapper", None)  # the task group knows it
-        super().__init__(no_app, config, context, task_group, connection_state, ssl, client, server, send)
+        super().__init__(no_app, config, context, task_group, connection_state, ssl, client, server, self._hand_over)
+        self._to_connection = send
+        self._head: bytes | None = None
         self.is_stream = False
         self.last_websocket: WebSocketStream | None = None
 
@@ -68,7 +70,22 @@ class Http1(H11Protocol):
             self.is_stream = self.websocket is not None or any(
                 name.lower() == b"content-type" and value.startswith(EVENT_STREAM) for name, value in event.headers
             )
+            self._head = None if self.is_stream else b""
         await super().stream_send(event)
+
+    async def _hand_over(self, event: Event) -> None:
+        """The head of an answer waits for what follows: by itself it would wake the client for nothing, and let every
+        other task go first. A stream's does not, for its first event may take long.
+        """
+        if isinstance(event, RawData):
+            if self._head == b"":
+                self._head = event.data
+                return
+            event = RawData((self._head or b"") + event.data)
+            self._head = None
+            if not event.data:  # the end of an answer whose length is known
+                return
+        await self._to_connection(event)
 
     async def _send_error_response(self, status_code: int) -> None:
         headers, body = refusal(status_code)
