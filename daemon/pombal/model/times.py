@@ -14,13 +14,16 @@ AGE = re.compile(r"(\d{1,9})(ms|s|m|h|d|w)")
 AGE_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
+_MILLISECONDS = [f".{millisecond:03}Z" for millisecond in range(1000)]  # formatting took as long as all the rest
 LATEST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last instant that ISO 8601 writes with four digits
 
 
 def iso(at_ms: int) -> str:
     """1_700_000_000_123 → '2023-11-14T22:13:20.123Z'. What lies before 1970 or after 9999 is written as that end."""
-    second, millisecond = divmod(min(max(0, at_ms), LATEST_MS), 1000)
-    return f"{_iso_second(second)}.{millisecond:03}Z"
+    if not 0 <= at_ms <= LATEST_MS:
+        at_ms = min(max(0, at_ms), LATEST_MS)
+    second, millisecond = divmod(at_ms, 1000)
+    return _iso_second(second) + _MILLISECONDS[millisecond]
 
 
 @lru_cache(maxsize=4096)  # a message's stamps, and those of its neighbours, mostly fall into the same few seconds
