@@ -62,10 +62,7 @@ def test_labels_are_those_of_the_contract() -> None:
         metrics._restarts, metrics._messages, metrics._statuses, metrics._latencies, metrics._high_latencies,
         metrics._control_requests, metrics._http_requests, metrics._http_seconds,
     ):  # fmt: skip
-        metric = collector._metric
-        (family,) = metric.describe()
-        name = family.name + ("_total" if family.type == "counter" else "")
-        assert ENTRIES[name].labels == metric._labelnames
+        assert ENTRIES[collector.name].labels == collector.labels
 
 
 @pytest.mark.system("promtool")

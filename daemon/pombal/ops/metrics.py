@@ -1,17 +1,14 @@
 """Every metric that Prometheus finds, in one registry of our own. docs/metrics.md says what each is good for.
 
-Hot code calls the plain methods: each looks a bound child up in a dictionary and adds to it. Gauges are read at scrape
-time (gauges.py).
+Called by the loop's thread alone, which is the one that shows them (tallies.py). Gauges are read at scrape time
+(gauges.py).
 """
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     GCCollector,
-    Histogram,
     Info,
     PlatformCollector,
     ProcessCollector,
@@ -21,6 +18,7 @@ from prometheus_client import (
 from pombal.config.settings import MetricsSettings
 from pombal.ops.exposition import render
 from pombal.ops.gauges import Gauges, Sources
+from pombal.ops.tallies import TalliedCounter, TalliedHistogram
 
 # From a loopback's millisecond to the hour after which nobody expects an answer; 5 s is the default of
 # [latency] acceptable_ms.
@@ -31,21 +29,6 @@ COMMIT_BUCKETS_S = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 
 BATCH_BUCKETS_ROWS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 HTTP_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-Child = TypeVar("Child", Counter, Histogram)
-
-
-class _Children(dict[tuple[str, ...], Child], Generic[Child]):
-    """A metric's children by their label values; made at the first use, then a look-up without a lock."""
-
-    def __init__(self, metric: Child) -> None:
-        super().__init__()
-        self._metric: Child = metric
-
-    def __missing__(self, labels: tuple[str, ...]) -> Child:
-        child: Child = self._metric.labels(*labels)
-        self[labels] = child
-        return child
 
 
 class Metrics:
@@ -78,48 +61,48 @@ class Metrics:
     # Sessions and messages
 
     def session_restarted(self, link: str, reason: str) -> None:
-        self._restarts[link, reason].inc()
+        self._restarts.add((link, reason))
 
     def messages_recorded(self, direction: str, message_type: str, link: str, count: int) -> None:
         """Messages are on disk: queued by a caller, or brought by a link."""
-        self._messages[direction, message_type, link].inc(count)
+        self._messages.add((direction, message_type, link), count)
 
     def statuses_reached(self, status: str, link: str, count: int) -> None:
-        self._statuses[status, link].inc(count)
+        self._statuses.add((status, link), count)
 
     def latency(self, direction: str, stage: str, link: str, seconds: float) -> None:
         """stage: to_sent, to_delivered, to_read, queue, link, delivery or inbound."""
-        self._latencies[direction, stage, link].observe(seconds)
+        self._latencies.observe((direction, stage, link), seconds)
 
     def high_latency(self, direction: str, link: str) -> None:
-        self._high_latencies[direction, link].inc()
+        self._high_latencies.add((direction, link))
 
     # The recorder
 
     def batch_committed(self, rows: int, seconds: float) -> None:
-        self._batch_rows.observe(rows)
-        self._commit_seconds.observe(seconds)
+        self._batch_rows.observe((), rows)
+        self._commit_seconds.observe((), seconds)
 
     def row_rejected(self) -> None:
-        self._rejected.inc()
+        self._rejected.add()
 
     def retention_removed(self, what: str, count: int) -> None:
         """what: one of model/removals.py's names."""
-        self._removed[(what,)].inc(count)
+        self._removed.add((what,), count)
 
     # Requests
 
     def control_request(self, method: str, outcome: str) -> None:
         """method: a known one, or `unknown`; outcome: `ok` or the kind of the error."""
-        self._control_requests[method, outcome].inc()
+        self._control_requests.add((method, outcome))
 
     def http_request(self, route: str, method: str, code: int, seconds: float) -> None:
         """route: the template, never the path."""
-        self._http_requests[route, method, str(code)].inc()
-        self._http_seconds[route, method].observe(seconds)
+        self._http_requests.add((route, method, str(code)))
+        self._http_seconds.observe((route, method), seconds)
 
     def loop_lag(self, seconds: float) -> None:
-        self._loop_lag.observe(seconds)
+        self._loop_lag.observe((), seconds)
 
     # Making them
 
@@ -131,11 +114,9 @@ class Metrics:
         self._statuses = self._counters(
             "pombal_message_status_total", "Statuses that messages reached.", "status", "link"
         )
-        self._latencies = _Children(
-            self._histogram(
-                "pombal_message_latency_seconds", "How long messages took, by stage.", LATENCY_BUCKETS_S,
-                "direction", "stage", "link",
-            )
+        self._latencies = self._histogram(
+            "pombal_message_latency_seconds", "How long messages took, by stage.", LATENCY_BUCKETS_S,
+            "direction", "stage", "link",
         )  # fmt: skip
         self._high_latencies = self._counters(
             "pombal_high_latency_messages_total", "Messages that took too long.", "direction", "link"
@@ -148,10 +129,9 @@ class Metrics:
         self._commit_seconds = self._histogram(
             "pombal_recorder_commit_seconds", "How long one transaction took, COMMIT included.", COMMIT_BUCKETS_S
         )
-        self._rejected = Counter(
-            "pombal_rejected_rows_total", "Rows that the database refused and that were kept apart.",
-            registry=self.registry,
-        )  # fmt: skip
+        self._rejected = self._counters(
+            "pombal_rejected_rows_total", "Rows that the database refused and that were kept apart."
+        )
         self._removed = self._counters(
             "pombal_retention_removed_total", "What was removed for its age, or because nothing spoke of it.", "what"
         )
@@ -161,14 +141,12 @@ class Metrics:
             "pombal_control_requests_total", "Requests on the control socket.", "method", "outcome"
         )
         self._http_requests = self._counters("pombal_http_requests_total", "HTTP requests.", "route", "method", "code")
-        self._http_seconds = _Children(
-            self._histogram(
-                "pombal_http_request_seconds", "How long HTTP requests took.", HTTP_BUCKETS_S, "route", "method"
-            )
+        self._http_seconds = self._histogram(
+            "pombal_http_request_seconds", "How long HTTP requests took.", HTTP_BUCKETS_S, "route", "method"
         )
 
-    def _counters(self, name: str, text: str, *labels: str) -> _Children[Counter]:
-        return _Children(Counter(name, text, labels, registry=self.registry))
+    def _counters(self, name: str, text: str, *labels: str) -> TalliedCounter:
+        return TalliedCounter(name, text, labels, self.registry)
 
-    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> TalliedHistogram:
+        return TalliedHistogram(name, text, buckets, labels, self.registry)
