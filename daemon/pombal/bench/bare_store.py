@@ -23,6 +23,7 @@ from pombal.store.rollups import LEARN, RollupDeltas
 from pombal.store.rows import (
     EVENT_COLUMNS,
     MESSAGE_COLUMNS,
+    PACKED_ROWS,
     SESSION_COLUMNS,
     event_row,
     event_values,
@@ -38,14 +39,14 @@ from pombal.store.writing import inserting
 _PROGRESS = (
     "status", "dispatched_at", "sent_at", "delivered_at", "read_at", "total_latency_ms", "is_latency_acceptable",
 )  # fmt: skip
-_INSERT_EVENTS = f"INSERT INTO events ({', '.join(EVENT_COLUMNS)}) SELECT {values_of(EVENT_COLUMNS)} FROM json_each(?)"
+_INSERT_EVENTS = f"INSERT INTO events ({', '.join(EVENT_COLUMNS)}) SELECT {values_of(EVENT_COLUMNS)} FROM {PACKED_ROWS}"
 _UPDATE_MESSAGES = (
     f"UPDATE messages SET {', '.join(f'{name} = new.value->>{place}' for place, name in enumerate(_PROGRESS, 1))} "
-    "FROM json_each(?) AS new WHERE messages.id = new.value->>0"
+    f"FROM {PACKED_ROWS} AS new WHERE messages.id = new.value->>0"
 )
 _COUNT = (
     "UPDATE sessions SET total_messages_received = total_messages_received + (new.value->>1), "
-    "last_activity_at = new.value->>2 FROM json_each(?) AS new WHERE sessions.key = new.value->>0"
+    f"last_activity_at = new.value->>2 FROM {PACKED_ROWS} AS new WHERE sessions.key = new.value->>0"
 )
 
 

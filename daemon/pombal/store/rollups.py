@@ -13,7 +13,7 @@ from typing import Any
 
 from pombal.model.latency import Measure, bucket_of
 from pombal.model.message import Direction, MessageRow, between_ms
-from pombal.store.rows import values_of
+from pombal.store.rows import PACKED_ROWS, values_of
 
 MINUTE_MS = 60_000
 SPANS_S = (60, 3600, 86_400, 604_800)
@@ -31,7 +31,7 @@ ADD = """
 # The rows of one JSON text: each for its session, and added up for all sessions and for each owner.
 LEARN = f"""
     INSERT INTO latency_recent ({", ".join(_RECENT)})
-    WITH learnt ({", ".join(_RECENT)}) AS MATERIALIZED (SELECT {values_of(_RECENT)} FROM json_each(?))
+    WITH learnt ({", ".join(_RECENT)}) AS MATERIALIZED (SELECT {values_of(_RECENT)} FROM {PACKED_ROWS})
     SELECT * FROM learnt
     UNION ALL SELECT {EVERY_SESSION}, starts_at, measure, bucket, {ADDED_UP} FROM learnt GROUP BY 2, 3, 4
     UNION ALL SELECT -owner.key, starts_at, measure, bucket, {ADDED_UP} FROM learnt

@@ -23,6 +23,10 @@ SESSION_COLUMNS = tuple(field.name for field in fields(SessionRow))
 EVENT_COLUMNS = tuple(field.name for field in fields(EventRow))
 
 
+PACKED_ROWS = "(WITH row AS MATERIALIZED (SELECT value FROM json_each(?)) SELECT value FROM row)"
+"""SQL: json_each(?) for rows of several columns. By itself it writes a row's text anew for each column taken of it."""
+
+
 def packed(rows: Iterable[Any]) -> str:
     """Rows as one JSON text for json_each(?)."""
     return to_json(list(rows)).decode()

@@ -20,6 +20,7 @@ from pombal.store.rollups import LEARN
 from pombal.store.rows import (
     EVENT_COLUMNS,
     MESSAGE_COLUMNS,
+    PACKED_ROWS,
     SESSION_COLUMNS,
     event_values,
     message_picker,
@@ -114,12 +115,12 @@ def _text(values: Callable[[Any], Any], rows: Iterable[Any]) -> str | None:
 
 
 def _insert_into(table: str, columns: tuple[str, ...]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values_of(columns)} FROM json_each(?)"
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values_of(columns)} FROM {PACKED_ROWS}"
 
 
 def _update(table: str, key: str, columns: tuple[str, ...]) -> str:
     changes = ", ".join(f"{column} = new_row.value->>{place}" for place, column in enumerate(columns, 1))
-    return f"UPDATE {table} SET {changes} FROM json_each(?) AS new_row WHERE {table}.{key} = new_row.value->>0"
+    return f"UPDATE {table} SET {changes} FROM {PACKED_ROWS} AS new_row WHERE {table}.{key} = new_row.value->>0"
 
 
 def _picked(everything: Any, columns: tuple[str, ...], wanted: tuple[str, ...]) -> list[Any]:
