@@ -25,10 +25,7 @@ class Chart:
 
 
 CHARTS = (
-    Chart(
-        "objects of the interpreter",
-        (("all", lambda each: each.blocks), ("without the simulator's memory", lambda each: each.kept_blocks)),
-    ),
+    Chart("objects of the interpreter", (("all", lambda each: each.blocks),)),
     Chart(
         "memory, MiB",
         (("own", lambda each: each.anonymous_bytes / MIB), ("resident", lambda each: each.resident_bytes / MIB)),

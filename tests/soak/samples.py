@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pombal.control.client import Client
-from pombal.link.simulator.ledger import REMEMBERED_SENDS_MAX
-
-BLOCKS_A_REMEMBERED_SEND = 3  # a key of two texts, one of which is its own, and its place in an OrderedDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +42,6 @@ class Sample:
     event_ms: float | None
     bare_fsync_ms: float | None
     event_cpu_ms: float | None
-
-    @property
-    def kept_blocks(self) -> int:
-        """Without what the simulated network remembers, which is bounded and no part of a gateway."""
-        return self.blocks - BLOCKS_A_REMEMBERED_SEND * min(self.sent, REMEMBERED_SENDS_MAX)
 
     def object(self) -> dict[str, Any]:
         return asdict(self)

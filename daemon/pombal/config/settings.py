@@ -303,6 +303,7 @@ class SimulatorProfile(Section):
 class SimulatorSettings(SimulatorProfile):
     enabled: bool = Field(False, description="Allow sessions on the simulated network; health says when it is on.")
     durable: bool = Field(False, description="The network keeps its own side in <state>/simulator.db.")
+    remembered_sends: Count = Field(200_000, description="Sends whose ids the network knows again.")
 
 
 class SimulatorSessionSettings(SimulatorProfile):

@@ -26,7 +26,7 @@ def iso(at_ms: int) -> str:
     return _iso_second(second) + _MILLISECONDS[millisecond]
 
 
-@lru_cache(maxsize=4096)  # a message's stamps, and those of its neighbours, mostly fall into the same few seconds
+@lru_cache(maxsize=512)  # a message's stamps, and those of its neighbours, mostly fall into the same few seconds
 def _iso_second(second: int) -> str:
     return (_NAIVE_EPOCH + timedelta(seconds=second)).isoformat()
 

@@ -6,7 +6,6 @@ import trio
 from trio.testing import MockClock
 
 from pombal.link.base import Failed, LinkEvent, Receipt, SendRefused, Sent
-from pombal.link.simulator import outbound
 from pombal.link.simulator.account import KEPT_MAX
 from pombal.model.message import MessageStatus
 from tests.link.simulator.world import WALL_MS, online, outgoing, running
@@ -122,9 +121,8 @@ async def test_the_same_id_of_another_session_is_another_send(autojump_clock: Mo
         assert (network.received("id-ana"), network.received("id-bia")) == (1, 1)
 
 
-async def test_what_is_remembered_is_bounded(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbound, "REMEMBERED_SENDS_MAX", 10)
-    async with running() as network, online(network.open) as reader:
+async def test_what_is_remembered_is_bounded(autojump_clock: MockClock) -> None:
+    async with running(remembered_sends=10) as network, online(network.open) as reader:
         for number in range(50):
             await reader.link.send(outgoing(f"3EB0{number}"))
         assert len(network._outbound._taken) == 10

@@ -23,8 +23,9 @@ RETRY_S = 0.5
 class Durable:
     """Group commit without a timer: what comes while a batch is being written makes the next one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, remembered_sends: int) -> None:
         self._path = path
+        self._remembered_sends = remembered_sends
         self._connection: sqlite3.Connection
         self._batch = Batch()
         self._writing: Batch | None = None
@@ -102,7 +103,9 @@ class Durable:
 
     async def open(self) -> Saved:
         """What was left by a former life. Raises PombalError (unavailable) for a file that is no such database."""
-        self._connection, saved = await trio.to_thread.run_sync(_read, self._path, limiter=self._limiter)
+        self._connection, saved = await trio.to_thread.run_sync(
+            _read, self._path, self._remembered_sends, limiter=self._limiter
+        )
         return saved
 
     async def run(self) -> None:
@@ -143,9 +146,9 @@ class Durable:
         batch.done.set()
 
 
-def _read(path: Path) -> tuple[sqlite3.Connection, Saved]:
+def _read(path: Path, remembered_sends: int) -> tuple[sqlite3.Connection, Saved]:
     connection = open_ledger(path)
-    return connection, load(connection)
+    return connection, load(connection, remembered_sends)
 
 
 def _plain(text: str | None) -> str | None:

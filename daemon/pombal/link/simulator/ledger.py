@@ -33,7 +33,6 @@ from pombal.model.message import Direction, MessageType, Origin
 from pombal.model.person import Person
 
 BUSY_TIMEOUT_S = 1.0
-REMEMBERED_SENDS_MAX = 200_000
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (
@@ -182,13 +181,13 @@ def erase(connection: sqlite3.Connection, person: Person) -> int:
     return removed
 
 
-def load(connection: sqlite3.Connection) -> Saved:
-    """Everything that a network has to know of its former life."""
+def load(connection: sqlite3.Connection, remembered_sends: int) -> Saved:
+    """Everything that a network has to know of its former life, of its sends the newest."""
     rows = connection.execute("SELECT session_id, name, number, is_paired, next_seq FROM accounts ORDER BY session_id")
     newest = "SELECT session_id, link_id FROM received_sends ORDER BY received_at DESC LIMIT ?"
     return Saved(
         [_saved_account(connection, row) for row in rows],
-        connection.execute(newest, (REMEMBERED_SENDS_MAX,)).fetchall()[::-1],
+        connection.execute(newest, (remembered_sends,)).fetchall()[::-1],
     )
 
 

@@ -43,9 +43,9 @@ class SimulatedNetwork:
         self._profiles = Profiles(settings)
         self._accounts: dict[str, Account] = {}
         self._engine = Engine(clock)
-        self._durable = None if durable_path is None else Durable(durable_path)
+        self._durable = None if durable_path is None else Durable(durable_path, settings.remembered_sends)
         self._inbound = Inbound(self._engine, self._durable)
-        self._outbound = Outbound(self._engine, self._durable)
+        self._outbound = Outbound(self._engine, self._durable, settings.remembered_sends)
         self._pairing = Pairing(self._engine, self)
         self._is_running = False
 

@@ -11,7 +11,6 @@ from pombal.link.simulator.account import Account, Parcel
 from pombal.link.simulator.behaviour import Step
 from pombal.link.simulator.durable import Durable
 from pombal.link.simulator.engine import Engine
-from pombal.link.simulator.ledger import REMEMBERED_SENDS_MAX
 from pombal.link.simulator.link import SimulatedLink
 from pombal.model.message import MessageStatus
 from pombal.model.phone import number_of
@@ -31,9 +30,10 @@ class InFlight:
 class Outbound:
     """Takes sends and tells what becomes of them."""
 
-    def __init__(self, engine: Engine, durable: Durable | None) -> None:
+    def __init__(self, engine: Engine, durable: Durable | None, remembered_max: int) -> None:
         self._engine = engine
         self._durable = durable
+        self._remembered_max = remembered_max
         # The newest of all accounts together, so that a repeated send is known by its id.
         self._taken: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -113,7 +113,7 @@ class Outbound:
     def _remember(self, key: tuple[str, str]) -> None:
         self._taken[key] = None
         self._taken.move_to_end(key)
-        if len(self._taken) > REMEMBERED_SENDS_MAX:
+        if len(self._taken) > self._remembered_max:
             self._taken.popitem(last=False)
 
     def _follow(self, flight: InFlight) -> None:
