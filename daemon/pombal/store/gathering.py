@@ -21,7 +21,7 @@ def expected_messages(connection: sqlite3.Connection, terms: SearchTerms) -> int
     if None in terms.gathered:
         return there_are
     ids = sorted({first + int(number * _GOLDEN % 1 * there_are) for number in range(SAMPLED)})
-    texts = [plain(row[1:]) for row in texts_of(connection, ids)]
+    texts = plain(texts_of(connection, ids))
     # One more than were seen: a prefix that none of them has may be in the next.
     shares = [(1 + sum(begins_in(word, text) for text in texts)) / len(ids) for word in terms.gathered if word]
     return sum(min(there_are, int(there_are * share)) for share in shares)

@@ -73,11 +73,11 @@ class _Look:
         """Whether it is this way's turn. One that gathers comes late, or when that takes no longer than these steps."""
         if steps >= self.way.begins_at:
             return True
-        return steps > FIRST_LOOK and (self._is_soon_gathered(steps) or self._is_named_after_all(steps))
+        return steps > FIRST_LOOK and (self._is_soon_gathered(steps) or self._is_named_after_all())
 
-    def _is_named_after_all(self, steps: int) -> bool:
+    def _is_named_after_all(self) -> bool:
         """Whether the prefixes stand for so few words that they can be written out: then nothing is gathered."""
-        if self.terms is None or self.is_named_further or steps < FIRST_LOOK * LOOKS_GROW_BY**2:
+        if self.terms is None or self.is_named_further:
             return False
         self.is_named_further = True
         terms = search_terms(self.wanted.search or "", self.connection, WORDS_NAMED_LATER)
@@ -122,10 +122,10 @@ class _Look:
         verified = self.terms if self.verifies else None
         asked = part if verified is None else replace(part, limit=-1)  # SQLite's word for no limit
         arms = unpacked(self.connection, *page_statement(self.way, asked, self.others))
-        ids = [row_id for arm in arms for row_id in arm]
+        ids = sorted((row_id for arm in arms for row_id in arm), reverse=not part.ascending)
         if verified is not None:
             ids = matching(self.connection, ids, verified, part.limit)
-        return sorted(ids, reverse=not part.ascending)[: part.limit]
+        return ids[: part.limit]
 
 
 def page_statement(way: Way, wanted: MessageFilter, others: Sequence[Condition]) -> tuple[str, list[Any]]:

@@ -7,13 +7,13 @@ import re
 import sqlite3
 import unicodedata
 from contextlib import closing
-from itertools import islice
 from typing import Any
 
 from pombal.store.rows import packed, unpacked
 from pombal.store.search_terms import SearchTerms
 
-TEXTS_AT_FIRST = 64
+TEXTS_AT_FIRST, TEXTS_AT_ONCE = 64, 2048
+_BETWEEN, _UNKNOWN = "\0", "\1"  # a NUL stands in no text that is kept
 _OTHER_LETTERS = re.compile(r"[^\W\x00-\x7f]")
 _SCRATCH = """
     CREATE VIRTUAL TABLE scratch USING fts5 (
@@ -32,16 +32,18 @@ _READ = """
 
 
 def matching(connection: sqlite3.Connection, ids: list[int], terms: SearchTerms, limit: int) -> list[int]:
-    """Of these messages the first, at most limit, that are found: by a small index of their own, made as the large one.
+    """Of these messages the first, limit or a few more, that are found.
 
-    That takes 20 µs a text; so texts that cannot be found are left out before, those of ASCII alone (0.4 µs) in SQLite.
+    By a small index of their own, made as the large one. That takes 20 µs a text; so those that cannot be found are
+    left out before, those of ASCII alone in SQLite.
     """
-    texts = unpacked(connection, f"{_TEXTS} WHERE {_may_match_in_sql(terms.tokens)}", [packed(ids), *terms.tokens])
-    candidates = (row for row in texts if _may_match(row[1:], terms.tokens))
-    found, count = list[int](), TEXTS_AT_FIRST
-    while len(found) < limit and (some := list(islice(candidates, count))):
-        found += _matching(some, terms.expression)
-        count *= 4
+    candidates_sql = f"{_TEXTS} WHERE {_may_match_in_sql(terms.tokens)}"
+    found, at, count = list[int](), 0, TEXTS_AT_FIRST
+    while at < len(ids) and len(found) < limit:
+        texts = unpacked(connection, candidates_sql, [packed(ids[at : at + count]), *terms.tokens])
+        if candidates := [row for row, text in zip(texts, plain(texts), strict=True) if _may_match(row, text, terms)]:
+            found += _matching(candidates, terms.expression)
+        at, count = at + count, min(TEXTS_AT_ONCE, 4 * count)
     return found
 
 
@@ -60,14 +62,14 @@ def _may_match_in_sql(tokens: tuple[str, ...]) -> str:
     return " OR ".join([" AND ".join(within) or "true", *beyond_ascii])
 
 
-def _may_match(columns: list[str | None], tokens: tuple[str, ...]) -> bool:
+def _may_match(row: list[Any], text: str | None, terms: SearchTerms) -> bool:
     """Whether a word begins with each token; True also where only the index knows where words begin, or a letter."""
-    text = plain(columns)
     if text is None:
         return True
-    if all(each is None or each.isascii() for each in columns):
-        return all(begins_in(word, text) for word in tokens)
-    return all(word in text for word in tokens)
+    if not all(word in text for word in terms.tokens):
+        return False
+    is_exact = all(column is None or column.isascii() for column in row[1:])
+    return not is_exact or all(begins_in(word, text) for word in terms.tokens)
 
 
 def begins_in(word: str, text: str | None) -> bool:
@@ -80,15 +82,17 @@ def begins_in(word: str, text: str | None) -> bool:
     return at >= 0
 
 
-def plain(texts: list[str | None]) -> str | None:
-    """All of a message that is searched, in the index's letters; None where only the index knows how it keeps one."""
-    text = " ".join(filter(None, texts))
+def plain(rows: list[list[Any]]) -> list[str | None]:
+    """Of each row all that is searched, in the index's letters; None where only the index knows how it keeps one.
+
+    All in one go: each by itself takes three times as long.
+    """
+    if not rows:
+        return []
+    text = _BETWEEN.join(" ".join(filter(None, row[1:])) for row in rows)
     if not text.isascii():
-        text = unicodedata.normalize("NFD", text)
-        if _OTHER_LETTERS.search(text):
-            return None
-        text = text.encode("ascii", "ignore").decode()
-    return text.lower()
+        text = _OTHER_LETTERS.sub(_UNKNOWN, unicodedata.normalize("NFD", text)).encode("ascii", "ignore").decode()
+    return [None if _UNKNOWN in each else each for each in text.lower().split(_BETWEEN)]
 
 
 def _matching(texts: list[list[Any]], expression: str) -> list[int]:
