@@ -203,7 +203,10 @@ def outbound_latencies(row: MessageRow) -> tuple[int | None, int | None, int | N
     """(to sent, to delivered, to read) in ms; all null but for outbound messages of our own."""
     if row.direction == Direction.INBOUND or not row.is_measured:
         return None, None, None
-    return tuple(between_ms(row.queued_at, at) for at in (row.sent_at, row.delivered_at, row.read_at))  # type: ignore[return-value]
+    queued_at = row.queued_at
+    return (
+        between_ms(queued_at, row.sent_at), between_ms(queued_at, row.delivered_at), between_ms(queued_at, row.read_at)
+    )  # fmt: skip
 
 
 def message_object(row: MessageRow, session: str) -> dict[str, Any]:

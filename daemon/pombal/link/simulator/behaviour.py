@@ -47,7 +47,8 @@ class Dice:
         return int(self.share() * bound)
 
     def chance(self, rate: float) -> bool:
-        return self.share() < rate
+        """Not thrown where nothing is left to chance, as with most rates."""
+        return rate >= 1 or (rate > 0 and self.share() < rate)
 
     def choice(self, items: Sequence[T]) -> T:
         return items[self.below(len(items))]
