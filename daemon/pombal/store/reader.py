@@ -18,7 +18,7 @@ from pombal.store.connection import open_reader
 from pombal.store.writer import describe
 
 T = TypeVar("T")
-_STEPS_BETWEEN_CHECKS = 10_000
+_STEPS_BETWEEN_CHECKS = 250_000  # some ms; each look takes the interpreter lock, which others may hold
 
 
 class Reader:
