@@ -14,7 +14,7 @@ from pombal.store.text_matching import matching
 
 FIRST_LOOK, LOOKS_GROW_BY = 1000, 4  # steps on each way before the next has its turn
 LEAST_STEPS = 50
-GATHERED_A_STEP = 12  # twice what the full-text index gathers while one text is looked into: after it come more texts
+GATHERED_A_STEP = 24  # twice what the full-text index gathers while one text is looked into: after it come more texts
 
 
 def list_messages(connection: sqlite3.Connection, wanted: MessageFilter) -> list[MessageRow]:
@@ -76,8 +76,11 @@ class _Look:
         return steps > FIRST_LOOK and (self._is_soon_gathered(steps) or self._is_named_after_all())
 
     def _is_named_after_all(self) -> bool:
-        """Whether the prefixes stand for so few words that they can be written out: then nothing is gathered."""
-        if self.terms is None or self.is_named_further:
+        """Whether the prefixes stand for so few words that they can be written out: then nothing is gathered.
+
+        With other filters it would be gone in parts, and each begins with the lists of all those words anew.
+        """
+        if self.terms is None or self.is_named_further or self.others:
             return False
         self.is_named_further = True
         terms = search_terms(self.wanted.search or "", self.connection, WORDS_NAMED_LATER)
