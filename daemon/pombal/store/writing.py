@@ -1,14 +1,12 @@
-"""What a transaction has decided, written by few statements (loading.py says why).
+"""What a transaction has decided, written by one statement.
 
-New messages are inserted hundreds at once, as parameters: SQLite takes a value out of a JSON text in the time in which
-it reads ten of those. All else is one row for a view that exists for this connection alone, whose trigger takes it
-apart: a JSON text for each kind of thing to be done.
+It inserts one row into a view that exists for this connection alone, and the view's trigger takes that row apart:
+a JSON text for each kind of thing to be done. loading.py says why one statement is better than eight.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -39,8 +37,6 @@ _REWRITTEN = (
     "message_type", "text_content", "content", "quoted_message_id", "chat_id", "contact_number", "contact_lid",
     "contact_name", "happened_at", "is_resolved",
 )  # fmt: skip
-INSERTED_AT_ONCE = 512
-"""A power of two; with a message's columns half of what SQLite takes of parameters where nobody has set it (32,766)."""
 _SESSION = tuple(column for column in SESSION_COLUMNS if column not in ("key", "id", "created_at"))
 _TOTALS = ("total_messages_sent", "total_messages_received", "total_messages_failed", "last_activity_at")
 
@@ -71,10 +67,9 @@ def prepare(connection: sqlite3.Connection) -> None:
 
 
 def write(connection: sqlite3.Connection, decided: Decided) -> None:
-    """Raises sqlite3.Error, perhaps in the midst of it."""
-    for statement, values in inserting(decided.inserted):
-        connection.execute(statement, values)
+    """Raises sqlite3.Error; then nothing of it is written."""
     texts = [
+        _text(message_values, decided.inserted),
         _text(_progress_values, decided.progressed),
         _text(_rewritten_values, decided.rewritten),
         _text(_session_values, decided.sessions),
@@ -85,25 +80,6 @@ def write(connection: sqlite3.Connection, decided: Decided) -> None:
     ]
     if any(texts):
         connection.execute(_WRITE, texts)
-
-
-def inserting(rows: Sequence[MessageRow]) -> Iterator[tuple[str, list[Any]]]:
-    """The statements that insert these rows, each with its parameters.
-
-    A statement of its own for every number of rows would have SQLite read a long text each time: there is one for each
-    power of two.
-    """
-    start = 0
-    while start < len(rows):
-        count = min(INSERTED_AT_ONCE, 1 << (len(rows) - start).bit_length() - 1)
-        yield _insert_messages(count), [value for row in rows[start : start + count] for value in message_values(row)]
-        start += count
-
-
-@cache
-def _insert_messages(count: int) -> str:
-    row = f"({', '.join('?' * len(MESSAGE_COLUMNS))})"
-    return f"INSERT INTO messages ({', '.join(MESSAGE_COLUMNS)}) VALUES {', '.join([row] * count)}"
 
 
 def insert_session(connection: sqlite3.Connection, row: SessionRow) -> None:
@@ -144,6 +120,7 @@ _progress_values = message_picker(("id", *_PROGRESS))
 _totals_values = attrgetter("key", *_TOTALS)
 _INSERT_SESSION = _insert_into("sessions", SESSION_COLUMNS)
 _STEPS = {
+    "inserted": _insert_into("messages", MESSAGE_COLUMNS),
     "progressed": _update("messages", "id", _PROGRESS),
     "rewritten": _update("messages", "id", _REWRITTEN),
     "sessions": _update("sessions", "key", _SESSION),
