@@ -59,9 +59,6 @@ class Facts:
             retention_at_ms=lambda: self._rooms.removals.last_round_at_ms,
         )
 
-    def _outbox(self) -> OutboxGauges:
-        return OutboxGauges(self._rooms.registry.census.queued, self._rooms.housekeeping.oldest_queued_age_s())
-
     def _writer(self) -> Check:
         """A writer that answers, be it with an error, is well; one that does not return is not."""
         busy_s, hang_s = self._rooms.writer.thread.busy_s, self._live.current.recorder.hang_s

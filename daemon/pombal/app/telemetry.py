@@ -44,7 +44,7 @@ class Telemetry:
         self._tell(completed)
 
     def _count(self, report: CommitReport) -> None:
-        """Added up first: a counter takes its lock once a batch."""
+        """Added up first: a batch has thousands of messages and a handful of kinds."""
         recorded, reached = Counter[tuple[str, str, str]](), Counter[tuple[str, str]]()
         for session, before, after in report.completed:
             if before is None:
