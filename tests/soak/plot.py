@@ -25,7 +25,7 @@ class Chart:
 
 
 CHARTS = (
-    Chart("objects of the interpreter", (("all", lambda each: each.blocks),)),
+    Chart("objects of the interpreter", (("live", lambda each: each.blocks),)),
     Chart(
         "memory, MiB",
         (("own", lambda each: each.anonymous_bytes / MIB), ("resident", lambda each: each.resident_bytes / MIB)),

@@ -69,7 +69,7 @@ class Plan:
                 "enabled": True, "auto_scan_ms": 0, "connect_ms": 20, "sent_ms": 5, "delivered_ms": 20, "read_ms": 200,
                 "inbound_rate": self.inbound_per_s / self.sessions, "contacts": 200, "disconnect_every_s": 30,
                 "duplicate_rate": 0.02, "reorder_rate": 0.02, "fail_rate": 0.002, "seed": self.seed,
-                "remembered_sends": 10_000,  # full long before the warm-up of an hour is over
+                "remembered_sends": 10_000,  # at 20 a second full long before the warm-up of an hour is over
             },
         }  # fmt: skip
 

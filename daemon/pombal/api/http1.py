@@ -41,6 +41,7 @@ class Http1(H11Protocol):
         no_app = cast("AppWrapper", None)  # the task group knows it
         super().__init__(no_app, config, context, task_group, connection_state, ssl, client, server, self._hand_over)
         self._to_connection = send
+        # None: pieces pass; b"": the next one is the head, and waits; else: the head that waits.
         self._head: bytes | None = None
         self.is_stream = False
         self.last_websocket: WebSocketStream | None = None

@@ -18,11 +18,11 @@ log = structlog.get_logger()
 EVERY_S = 5.0
 SLICE = 500
 SPREAD_EVERY_S = 60.0
-SPREAD_SLICE = 250  # each is written some four times, and all of it holds up a commit
+SPREAD_SLICE = 250  # each row becomes some four others, and commits wait for a whole slice
 
 
 class Housekeeping:
-    """One actor; every change it makes is a slice that holds up no commit."""
+    """One actor; every change it makes is a slice, so that it holds up a commit for milliseconds."""
 
     def __init__(
         self, recorder: Recorder, reader: Reader, registry: Registry, live: LiveSettings, clock: Clock
@@ -51,7 +51,7 @@ class Housekeeping:
 
     def oldest_queued_age_s(self) -> float:
         """As of the last round; 0 where nothing waits."""
-        if self._oldest_queued_at is None or not any(seat.outbox.depth for seat in self._registry):
+        if self._oldest_queued_at is None or not self._registry.census.queued:
             return 0.0
         return max(0, self._clock().wall_ms - self._oldest_queued_at) / 1000
 
@@ -71,7 +71,7 @@ class Housekeeping:
         )  # fmt: skip
 
     async def _spread(self) -> None:
-        """Latencies that were recent, over hours, days and weeks. Whoever asks meanwhile finds each of them once."""
+        """Recent latencies, over minutes, hours, days and weeks. Whoever asks meanwhile finds each of them once."""
         if trio.current_time() < self._spread_at_s:
             return
         reached = None

@@ -57,7 +57,7 @@ class Telemetry:
             self._metrics.statuses_reached(*status, count)
 
     def _measure(self, link: str, before: MessageRow | None, after: MessageRow) -> bool:
-        """Whether the message has completed with this."""
+        """Put its latencies into the histograms. Whether the message has completed with this."""
         if after.direction == Direction.OUTBOUND:
             self._outbound_stages(link, before, after)
         elif before is None and after.total_latency_ms is not None:
@@ -73,7 +73,7 @@ class Telemetry:
                     self._metrics.latency("outbound", stage, link, took_ms / 1000)
 
     def _tell(self, completed: list[tuple[SessionRow, MessageRow]]) -> None:
-        """Log lines, as far as anybody reads them: to gather the facts of one costs as much as all the rest."""
+        """Late ones are counted. Log lines are made as far as anybody reads them: the facts of one take long."""
         settings, tells_slow = self._settings(), log.is_enabled_for(logging.WARNING)
         tells_all = settings.log == "all" and log.is_enabled_for(logging.INFO)
         for session, row in completed:

@@ -1,4 +1,4 @@
-"""A store with a long past, made by the writer itself at a clock that runs fast: a million messages in some minutes."""
+"""A store with a long past, made by the writer itself at a clock that runs fast: five million messages in minutes."""
 
 import math
 import random

@@ -171,7 +171,7 @@ LinkEvent = (
     | Restricted | Garbage | Gap
 )  # fmt: skip
 SESSION_EVENTS = frozenset({Qr, PairCode, Authenticated, Ready, Ended, Restricted, Gap})
-"""What is about the session itself, and not about its messages."""
+"""What is about the session itself, and not about its messages. Each has a case in Connection._about_session."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -332,7 +332,7 @@ RecentKey = tuple[int, int, str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpreadRollups(Change):
-    """→ RecentKey | None. Recent latencies, from behind ``after`` on, are spread over hours, days and weeks.
+    """→ RecentKey | None. Recent latencies, from behind ``after`` on, are spread over minutes, hours, days and weeks.
 
     The answer is where the next slice goes on; None: there is no more.
     """

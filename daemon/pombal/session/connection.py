@@ -140,7 +140,7 @@ class Connection:
             self.wake_dispatcher()
         if self._ended is not None:
             # The link closes next. An end that was not acknowledged by then would be told again, and end the next one.
-            await self._context.recorder.commit_all([])
+            await self._context.recorder.commit_all([])  # without changes it is answered in its turn, behind ours
 
     async def _about_session(self, event: base.LinkEvent) -> list[Change]:
         """The changes that events about the session itself make: its state, its codes, its end."""

@@ -57,7 +57,7 @@ class Dispatcher:
             nursery.start_soon(self._run, nursery)
 
     def is_stuck(self, now_mono_ms: int, timeout_ms: float) -> bool:
-        """Whether the link has been given a message, and has not taken it, for longer than timeout_ms."""
+        """Whether the link has been given a message without a file and, for longer than timeout_ms, not taken it."""
         return self._hand_over.is_stuck(now_mono_ms, timeout_ms)
 
     def _next(self) -> MessageRow | None:

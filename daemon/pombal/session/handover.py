@@ -20,7 +20,7 @@ class HandOver:
         self._giving_since_mono_ms: int | None = None
 
     def is_stuck(self, now_mono_ms: int, timeout_ms: float) -> bool:
-        """Whether the link has been given a text, and has not taken it, for longer than timeout_ms."""
+        """Whether the link has been given a message without a file and, for longer than timeout_ms, not taken it."""
         since = self._giving_since_mono_ms
         return since is not None and now_mono_ms - since > timeout_ms
 

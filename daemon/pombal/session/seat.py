@@ -31,7 +31,8 @@ class Code:
 class Seat:
     """One session. ``state`` is where its transition table stands; the store follows, and is what others are shown.
 
-    It moves by ``move_to`` alone, which keeps the registry's census up; None once the registry has forgotten it.
+    It moves by ``move_to`` alone, which keeps the registry's ``census`` up; None once the registry has forgotten the
+    seat.
     """
 
     key: int

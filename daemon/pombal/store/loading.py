@@ -62,7 +62,7 @@ class Found:
 
 
 def load(connection: sqlite3.Connection, wanted: Wanted) -> Found:
-    keys = (
+    keys = (  # in the order of _LOOKS, as what is found below
         wanted.sessions, wanted.messages, wanted.links, wanted.ids, wanted.media, wanted.numbers, wanted.lids,
         wanted.sends,
     )  # fmt: skip

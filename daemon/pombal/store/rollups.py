@@ -19,7 +19,7 @@ MINUTE_MS = 60_000
 SPANS_S = (60, 3600, 86_400, 604_800)
 EVERY_SESSION = 0
 NO_BUCKET = -2
-"""In place of a histogram's bucket: a recent row that counts messages, and no latency."""
+"""In place of a histogram's bucket: a recent row that counts messages, and no latency. -1 is 0 ms."""
 
 _SUMS = ("messages", "measured", "late", "sum_ms", "max_ms")
 _RECENT = ("session_key", "starts_at", "measure", "bucket", *_SUMS)

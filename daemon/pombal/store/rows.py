@@ -24,7 +24,10 @@ EVENT_COLUMNS = tuple(field.name for field in fields(EventRow))
 
 
 PACKED_ROWS = "(WITH row AS MATERIALIZED (SELECT value FROM json_each(?)) SELECT value FROM row)"
-"""SQL: json_each(?) for rows of several columns. By itself it writes a row's text anew for each column taken of it."""
+"""SQL: json_each(?) for rows of several columns. By itself it writes a row's text anew for each column taken of it.
+
+Looks by two or three short keys (statements.py), and what is seldom written, do without.
+"""
 
 
 def packed(rows: Iterable[Any]) -> str:

@@ -1,4 +1,7 @@
-"""Looks for many keys at once: each takes its keys as one JSON text and answers with one (rows.py says why)."""
+"""Looks for many keys at once, as SQL: each takes its keys as one JSON text and answers with one (rows.py says why).
+
+The writer asks all of them in one statement (loading.py); readers ask two of them by themselves.
+"""
 
 import hashlib
 import sqlite3

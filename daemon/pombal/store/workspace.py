@@ -67,7 +67,7 @@ class Workspace:
     # Reading
 
     def load(self, wanted: Wanted) -> None:
-        """Read everything that the changes of this transaction will ask for."""
+        """Read everything that the changes of this transaction will ask for; takes from wanted what is held already."""
         wanted.sessions -= self.sessions.keys()
         wanted.messages -= self.messages.keys()
         found = load(self.connection, wanted)

@@ -74,7 +74,10 @@ class Writer:
         return report
 
     def spread_rollups(self) -> None:
-        """Spread all latencies that are recent, for whoever has no housekeeping. Raises StoreUnavailable."""
+        """Spread all latencies that are recent, for whoever has no housekeeping.
+
+        Raises StoreUnavailable, or the PombalError that refused it.
+        """
         change = SpreadRollups(at=self._now(), limit=SLICE_OF_RECENT)
         while (reached := self.commit([change]).answers[0]) is not None:
             if isinstance(reached, PombalError):

@@ -68,7 +68,7 @@ def prepare(connection: sqlite3.Connection) -> None:
 
 def write(connection: sqlite3.Connection, decided: Decided) -> None:
     """Raises sqlite3.Error; then nothing of it is written."""
-    texts = [
+    texts = [  # in the order of _STEPS
         _text(message_values, decided.inserted),
         _text(_progress_values, decided.progressed),
         _text(_rewritten_values, decided.rewritten),
