@@ -5,8 +5,8 @@ from typing import Any, cast
 import h11
 import pytest
 from hypercorn.config import Config
-from hypercorn.events import Event, RawData
-from hypercorn.protocol.events import Body, EndBody, Response
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.events import Body, EndBody, Response, StreamClosed
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, TaskGroup
 
@@ -27,8 +27,9 @@ class Answering:
         connection.next_event()
 
     async def _send(self, event: Event) -> None:
-        assert isinstance(event, RawData)
-        self.pieces.append(event.data)
+        if not isinstance(event, Closed):
+            assert isinstance(event, RawData)
+            self.pieces.append(event.data)
 
     async def answer(self, status: int, *bodies: bytes, **headers: str) -> list[bytes]:
         """The pieces that went out."""
@@ -52,6 +53,14 @@ async def test_an_answer_without_a_body_is_its_head() -> None:
 async def test_what_follows_the_first_of_a_body_goes_out_as_it_comes() -> None:
     pieces = await Answering().answer(200, b"one", b"two", content_length="6")
     assert pieces == [b"HTTP/1.1 200 \r\ncontent-length: 6\r\n\r\none", b"two"]
+
+
+async def test_an_answer_that_breaks_off_before_its_body_shows_its_head() -> None:
+    answering = Answering()
+    await answering.protocol.stream_send(Response(1, [(b"content-length", b"2")], 200))
+    assert answering.pieces == []
+    await answering.protocol.stream_send(StreamClosed(1))
+    assert answering.pieces == [b"HTTP/1.1 200 \r\ncontent-length: 2\r\n\r\n"]
 
 
 @pytest.mark.parametrize("kind", ["text/event-stream", "text/event-stream; charset=utf-8"])

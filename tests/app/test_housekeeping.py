@@ -1,6 +1,6 @@
 """Housekeeping on the real rooms, in the trio thread, with time that is jumped."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -8,8 +8,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from pombal.app import housekeeping
 from pombal.app.housekeeping import EVERY_S, SPREAD_EVERY_S, SPREAD_SLICE, Housekeeping
+from pombal.model.changes import Change, SpreadRollups
+from pombal.model.errors import Kind, PombalError
+from pombal.model.removal_changes import ClearCodes
 from pombal.store.offline import check_database
+from pombal.store.writer import CommitReport
 from tests.fakes.rooms import World, running
 from tests.store.building import receive
 
@@ -60,6 +65,37 @@ async def test_latencies_are_spread_once_a_minute_in_slices(autojump_clock: Mock
         await until_spread(world)
         assert trio.current_time() - began_s <= SPREAD_EVERY_S + EVERY_S
     assert check_database(world.path / "pombal.db", progress=lambda step: None) == []
+
+
+async def test_a_step_that_fails_keeps_no_other_from_its_turn(
+    autojump_clock: MockClock, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: object) -> None:
+        raise PombalError(Kind.UNAVAILABLE, "no descriptor is left")
+
+    monkeypatch.setattr(world.reader, "run", refuse)
+    await world.create()
+    await receive_many(world, "first")
+    async with at_work(world):
+        await until_spread(world)
+
+
+async def test_codes_are_emptied_while_much_is_spread(
+    autojump_clock: MockClock, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.create()
+    await receive_many(world, "first")
+    commit, changed = world.store.commit, list[type[Change]]()
+
+    async def slowly(batch: Sequence[Change]) -> CommitReport:
+        await trio.sleep(housekeeping.SPREAD_AT_MOST_S / 2)
+        changed.extend(map(type, batch))
+        return await commit(batch)
+
+    monkeypatch.setattr(world.store, "commit", slowly)
+    async with at_work(world):
+        await until_spread(world)
+    assert changed == [ClearCodes, SpreadRollups] * 3
 
 
 async def test_a_store_that_is_down_puts_it_off(autojump_clock: MockClock, world: World) -> None:

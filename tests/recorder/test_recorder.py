@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
@@ -286,6 +286,35 @@ async def test_an_unexpected_error_of_the_store_ends_the_actor_and_the_next_one_
     recorder.close()
     await recorder.run()
     assert store.committed == [1, 2]
+
+
+async def test_a_commit_that_an_actor_began_is_not_begun_again_by_the_next(autojump_clock: MockClock) -> None:
+    class UnderWay:
+        """Goes on whoever waits, as a job in the writer's thread does."""
+
+        def __init__(self, report: CommitReport) -> None:
+            self.report, self.done = report, trio.Event()
+
+        def __await__(self) -> Generator[Any, None, CommitReport]:
+            yield from self.done.wait().__await__()
+            return self.report
+
+    class Thread(FakeStore):
+        begun: UnderWay
+
+        def commit(self, batch: Sequence[Change]) -> Awaitable[CommitReport]:  # type: ignore[override]
+            self.begun = UnderWay(self.keep(batch))
+            return self.begun
+
+    recorder, answered = recorder_on(store := Thread()), list[Any]()
+    await recorder.submit([fact(1)], answered.extend)
+    with trio.move_on_after(1):
+        await recorder.run()
+    assert (answered, recorder.queue_depth) == ([], 1)
+    store.begun.done.set()
+    recorder.close()
+    await recorder.run()
+    assert store.committed == answered == [1]
 
 
 async def test_a_caller_who_has_gone_takes_nothing_back(autojump_clock: MockClock) -> None:

@@ -136,10 +136,23 @@ async def test_a_link_that_does_not_even_take_a_message_counts_as_lost(autojump_
     link = await world.ready()
     link.hung.add("send")
     await send_many(world, 3)
-    await world.until("ana", "disconnected", "network")
+    await world.until_true(lambda: ("disconnected", "network") in world.states())
     assert 30 <= trio.current_time() <= 32, "it is looked for once a second"
     await world.until_status("m2", "sent")
     assert world.link().texts == ["t0", "t1", "t2"]
+
+
+async def test_a_link_that_hangs_is_seen_also_when_its_message_has_gone(
+    autojump_clock: MockClock, world: World
+) -> None:
+    link = await world.ready()
+    link.hung.add("send")
+    await send_many(world, 1)
+    await world.until_true(lambda: world.seat().outbox.in_flight)
+    link.tell(Sent(world.message("m0").link_id))
+    await world.until_status("m0", "sent")
+    assert not world.seat().outbox.in_flight
+    await world.until_true(lambda: ("disconnected", "network") in world.states())
 
 
 # Failures

@@ -258,6 +258,22 @@ class TestUnavailable:
         assert row.error_count == 0
 
 
+def test_a_writer_without_what_it_writes_through_is_unavailable_and_rejects_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    session = store.session()
+    store.writer.rewrite(lambda: True)  # which drops it
+    with monkeypatch.context() as patched:
+        patched.setattr("pombal.store.writer.prepare", fail)
+        with pytest.raises(StoreUnavailable):
+            store.commit(queue(store.clock(), session.key, "a"))
+    store.do(queue(store.clock(), session.key, "a"))
+    assert store.one("SELECT count(*) FROM rejected") == 0
+
+
 def test_a_commit_needs_no_descriptor(store: Store) -> None:
     """The largest there is: SQLite would put aside what it may have to undo, in a file of its own."""
     session = store.session()

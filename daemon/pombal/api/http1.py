@@ -86,6 +86,9 @@ class Http1(H11Protocol):
             self._head = None
             if not event.data:  # the end of an answer whose length is known
                 return
+        elif isinstance(event, Closed) and self._head:  # the answer broke off: half of one says so, none does not
+            await self._to_connection(RawData(self._head))
+            self._head = None
         await self._to_connection(event)
 
     async def _send_error_response(self, status_code: int) -> None:

@@ -4,7 +4,7 @@ import structlog
 import trio
 
 from pombal.config.reload import LiveSettings
-from pombal.model.changes import Change, FailQueue, SpreadRollups
+from pombal.model.changes import Change, FailQueue, RecentKey, SpreadRollups
 from pombal.model.clock import Clock
 from pombal.model.errors import PombalError
 from pombal.model.removal_changes import ClearCodes
@@ -18,6 +18,7 @@ log = structlog.get_logger()
 EVERY_S = 5.0
 SLICE = 500
 SPREAD_EVERY_S = 60.0
+SPREAD_AT_MOST_S = 5.0
 SPREAD_SLICE = 250  # each row becomes some four others, and commits wait for a whole slice
 
 
@@ -33,21 +34,21 @@ class Housekeeping:
         self._live = live
         self._clock = clock
         self._oldest_queued_at: int | None = None
-        self._spread_at_s = 0.0
+        self._spread_due_s = 0.0
+        self._spread_up_to: RecentKey | None = None
 
     async def run(self) -> None:
         while True:
-            try:
-                await self._round()
-            except PombalError as refusal:
-                # The store is unavailable, which health says already: what is due now is due in the next round too.
-                log.info("housekeeping put off", reason=refusal.message)
+            for step in (self._clear_codes, self._expire, self._spread):
+                try:
+                    await step()
+                except PombalError as refusal:
+                    # The store is unavailable, which health says already: what is due now is due in the next round too.
+                    log.info("housekeeping put off", reason=refusal.message)
             await trio.sleep(EVERY_S)
 
-    async def _round(self) -> None:
+    async def _clear_codes(self) -> None:
         await self._recorder.commit(ClearCodes(at=self._clock()))
-        await self._expire()
-        await self._spread()
 
     def oldest_queued_age_s(self) -> float:
         """As of the last round; 0 where nothing waits."""
@@ -72,16 +73,16 @@ class Housekeeping:
 
     async def _spread(self) -> None:
         """Recent latencies, over minutes, hours, days and weeks. Whoever asks meanwhile finds each of them once."""
-        if trio.current_time() < self._spread_at_s:
+        if (now_s := trio.current_time()) < self._spread_due_s:
             return
-        reached = None
-        while True:
-            began_s = trio.current_time()
-            change = SpreadRollups(at=self._clock(), after=reached, limit=SPREAD_SLICE)
-            if (reached := await self._recorder.commit(change)) is None:
-                break
+        until_s = now_s + SPREAD_AT_MOST_S  # the rest in the next round: codes and queues expire meanwhile
+        while (began_s := trio.current_time()) < until_s:
+            change = SpreadRollups(at=self._clock(), after=self._spread_up_to, limit=SPREAD_SLICE)
+            self._spread_up_to = await self._recorder.commit(change)
+            if self._spread_up_to is None:
+                self._spread_due_s = now_s + SPREAD_EVERY_S
+                return
             await trio.sleep(trio.current_time() - began_s)  # at most half of the writer's time
-        self._spread_at_s = trio.current_time() + SPREAD_EVERY_S
 
     async def _slices(self, change: Change) -> None:
         while await self._recorder.commit(change) >= SLICE:

@@ -181,9 +181,14 @@ class Recorder:
         """The report of the commit that is under way, of a new one where there is none."""
         under_way = self._under_way or self._begin()
         try:
-            return await under_way
-        finally:
+            report = await under_way
+        except trio.Cancelled:  # it goes on all the same, and must not be begun once more
+            raise
+        except BaseException:
             self._under_way = None
+            raise
+        self._under_way = None
+        return report
 
     def _begin(self) -> Awaitable[CommitReport]:
         if not self._in_hand:

@@ -50,7 +50,7 @@ class Writer:
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock, acceptable_ms: int) -> None:
         self._connection = connection
-        prepare(connection)
+        self._is_prepared = False
         self._now = clock
         self.acceptable_ms = acceptable_ms
         self._counters = self._read_counters()
@@ -98,14 +98,13 @@ class Writer:
         self._check_room()
         self._connection.set_progress_handler(lambda: not goes_on(), STEPS_BETWEEN_QUESTIONS)
         try:
+            self._is_prepared = False  # SQLite drops what is temporary
             self._connection.execute("PRAGMA temp_store = FILE")  # the whole file, which memory may not hold
             self._connection.execute("VACUUM")
         except sqlite3.Error as error:
             raise StoreUnavailable(describe(error)) from error
         finally:
             self._connection.set_progress_handler(None, 0)
-            self._connection.execute("PRAGMA temp_store = MEMORY")
-            prepare(self._connection)  # SQLite has dropped everything temporary
 
     def size_bytes(self) -> int:
         """Of the database file, as far as it is in use."""
@@ -139,7 +138,19 @@ class Writer:
     def close(self) -> None:
         self._connection.close()
 
+    def _prepare(self) -> None:
+        """What a transaction is written through. Without it each change would seem to be one that cannot be stored."""
+        if self._is_prepared:
+            return
+        try:
+            self._connection.execute("PRAGMA temp_store = MEMORY")
+            prepare(self._connection)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(describe(error)) from error
+        self._is_prepared = True
+
     def _transaction(self, batch: Sequence[Change]) -> CommitReport:
+        self._prepare()
         before = replace(self._counters)
         space = Workspace(
             self._connection, self._counters, self._now, self._clock_history, self.acceptable_ms, self._sessions
