@@ -226,7 +226,7 @@ class Connection:
 
     def _look(self, nursery: trio.Nursery, now: Stamp, settings: Settings) -> None:
         timeout_s = settings.outbox.ack_timeout_s
-        if self._dispatcher.is_stuck(now.mono_ms, timeout_s * 1000):
+        if self._dispatcher.is_running and self._dispatcher.is_stuck(now.mono_ms, timeout_s * 1000):
             # It holds up all that wait behind that message, which itself may be gone by now: expired, say.
             nursery.start_soon(_crash, LinkLost(f"the link took no message within {timeout_s:g} s"))
             return

@@ -41,7 +41,7 @@ class Dispatcher:
         self._pace: Pace | None = None
         self._pacer: Pacer | None = None
         self._woken = trio.Event()
-        self._is_running = False
+        self.is_running = False
 
     @property
     def in_hand(self) -> frozenset[str]:
@@ -52,8 +52,8 @@ class Dispatcher:
         """There may be something to do: more in the outbox, room in the window, a chat that is free again."""
         self._woken.set()
         self._lanes.uploads_max = self._context.settings.outbox.uploads
-        if not self._is_running and self._may_send() and (self._next() is not None or self._must_read()):
-            self._is_running = True
+        if not self.is_running and self._may_send() and (self._next() is not None or self._must_read()):
+            self.is_running = True
             nursery.start_soon(self._run, nursery)
 
     def is_stuck(self, now_mono_ms: int, timeout_ms: float) -> bool:
@@ -80,7 +80,7 @@ class Dispatcher:
                 if self._may_send() and self._next() is row:
                     await self._dispatch(row, message, nursery)
         finally:
-            self._is_running = False
+            self.is_running = False
 
     async def _pick(self) -> MessageRow | None:
         while (row := self._next()) is None:
