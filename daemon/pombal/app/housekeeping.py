@@ -1,4 +1,7 @@
-"""Housekeeping: what minutes do to the store. Queues expire, codes are emptied; days are for retention.py."""
+"""Housekeeping: what minutes do to the store. Queues expire, codes are emptied, latencies are spread.
+
+Days are for retention.py.
+"""
 
 import structlog
 import trio

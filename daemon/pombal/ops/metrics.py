@@ -12,7 +12,6 @@ from prometheus_client import (
     Info,
     PlatformCollector,
     ProcessCollector,
-    disable_created_metrics,
 )
 
 from pombal.config.settings import MetricsSettings
@@ -35,8 +34,6 @@ class Metrics:
     """The registry and everything in it. Label values come from fixed sets: enums, method names, route templates."""
 
     def __init__(self, version: str, settings: Callable[[], MetricsSettings]) -> None:
-        # Without these each counter is exported twice, the second time with the moment it was made.
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left this one out
         self.registry = CollectorRegistry(auto_describe=True)
         Info("pombal_build", "The version that runs.", registry=self.registry).info({"version": version})
         self._make_message_metrics()

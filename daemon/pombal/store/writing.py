@@ -6,7 +6,7 @@ a JSON text for each kind of thing to be done. loading.py says why one statement
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -45,14 +45,14 @@ _TOTALS = ("total_messages_sent", "total_messages_received", "total_messages_fai
 class Decided:
     """Rows by what becomes of them. counted: sessions of which nothing but ``_TOTALS`` has changed."""
 
-    inserted: list[MessageRow] = field(default_factory=list)
-    progressed: list[MessageRow] = field(default_factory=list)
-    rewritten: list[MessageRow] = field(default_factory=list)
-    sessions: list[SessionRow] = field(default_factory=list)
-    counted: list[SessionRow] = field(default_factory=list)
-    events: list[EventRow] = field(default_factory=list)
-    contacts: Mapping[ContactKey, Contact] = field(default_factory=dict)
-    latencies: list[list[Any]] = field(default_factory=list)
+    inserted: list[MessageRow]
+    progressed: list[MessageRow]
+    rewritten: list[MessageRow]
+    sessions: list[SessionRow]
+    counted: list[SessionRow]
+    events: list[EventRow]
+    contacts: Mapping[ContactKey, Contact]
+    latencies: list[list[Any]]
 
 
 def prepare(connection: sqlite3.Connection) -> None:
