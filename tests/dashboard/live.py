@@ -175,3 +175,8 @@ def is_same(page: Page) -> bool:
 def overflows(page: Page) -> bool:
     """Whether the page is wider than its window."""
     return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+
+
+def is_higher(page: Page) -> bool:
+    """Whether the page is higher than its window: one that scrolls inside has nothing below."""
+    return bool(page.evaluate("document.documentElement.scrollHeight > innerHeight"))

@@ -183,9 +183,10 @@ def test_what_was_slow_is_among_high_latency(visitor: Visitor, daemon: LiveDaemo
 
 
 def test_a_daemon_that_is_restarted_under_an_open_page(visitor: Visitor, daemon: LiveDaemon) -> None:
-    page = visitor.live(CHAT)
+    page, beside = visitor.live(CHAT), [visitor.live(path) for path in ("/machine", "/new-session")]
     daemon.stop()
-    expect(page.get_by_text("No connection to the daemon")).to_be_visible()
+    for each in (page, *beside):
+        expect(each.get_by_text("No connection to the daemon")).to_be_visible()
     text = page.get_by_role("textbox", name="Message", exact=True)
     text.fill("sem daemon")
     text.press("Enter")
@@ -197,8 +198,9 @@ def test_a_daemon_that_is_restarted_under_an_open_page(visitor: Visitor, daemon:
         daemon.inject("loja", f"depois {number}")
     for number in range(3):
         expect(page.locator(".bubble", has_text=f"depois {number}")).to_be_visible()
-    expect(page.get_by_text("No connection to the daemon")).to_be_hidden()
-    assert is_same(page)
+    for each in (page, *beside):
+        expect(each.get_by_text("No connection to the daemon")).to_be_hidden()
+        assert is_same(each)
     # The browser says of each request that nobody answered it.
     visitor.troubles = [each for each in visitor.troubles if not each.startswith("console: ")]
 

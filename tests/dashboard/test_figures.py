@@ -1,9 +1,15 @@
 """The latency page and the machine room over ASGI."""
 
 import re
+from dataclasses import replace
 
+import pytest
+
+from pombal.dashboard.pages import latency
 from pombal.model.caller import Role
-from tests.dashboard.conftest import Browser, Sign
+from pombal.model.health import Check
+from tests.dashboard import conftest
+from tests.dashboard.conftest import HEALTH, Browser, Sign
 from tests.fakes.rooms import World, settings_with
 from tests.service.world import ask, injected, ready
 
@@ -44,6 +50,35 @@ async def test_the_slowest_are_named_with_the_stage_to_blame(admin: Browser, wor
     assert re.search(r'<li class="guilty">.*?to the phone', slowest)
     slow = await admin.get("/messages?slow=1")
     assert "devagar" in slow
+
+
+async def test_the_slowest_of_many_late_ones_are_found_though_they_are_not_the_newest(
+    admin: Browser, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latency, "LATE_READ", 2)
+    monkeypatch.setattr(latency, "SLOWEST", 2)
+    world.live.replace(settings_with(latency={"acceptable_ms": 300}))
+    world.store.writer.acceptable_ms = 300
+    await ready(world)
+    for number, took_ms in enumerate((900, 400, 1500, 500, 600, 450)):
+        name = f"s{number}"
+        await ask(world, "session.create", name=name, settings={"delivered_ms": took_ms, "auto_scan_ms": 1})
+        await world.until(name, "ready")
+        sent = await world.send("devagar", session=name)
+        await world.until_status(sent.message.message_id, "read", name)
+    slowest = (await admin.get("/latency")).partition('id="slowest"')[2]
+    assert re.findall(r'<span class="sub">(s\d)', slowest) == ["s2", "s0"]
+
+
+async def test_what_fails_is_told_in_words_and_the_daemons_own_stand_below(
+    sign_in: Sign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = {**HEALTH.checks, "store": Check(ok=False, detail="nothing can be recorded: disk full")}
+    monkeypatch.setattr(conftest, "HEALTH", replace(HEALTH, checks=failing, is_draining=True))
+    page = await sign_in(language="pt-BR").get("/machine")
+    assert "Veja se o disco está cheio ou parado" in page
+    assert 'lang="en" dir="auto">nothing can be recorded: disk full<' in page
+    assert "O daemon está encerrando" in page
 
 
 async def test_the_machine_room_shows_health_commits_listeners_and_actors(admin: Browser, world: World) -> None:

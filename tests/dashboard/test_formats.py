@@ -31,6 +31,10 @@ def test_a_percentage_is_never_all_where_it_is_not(rate: float | None, shown: st
     ("value_ms", "shown"),
     [
         (0, "0 ms"),
+        (0.04, "<0.1 ms"),
+        (0.46, "0.5 ms"),
+        (3.0, "3 ms"),
+        (9.97, "10 ms"),
         (340.4, "340 ms"),
         (1234, "1.23 s"),
         (5000, "5 s"),

@@ -17,7 +17,7 @@ import pytest
 import segno
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.dashboard.live import WAIT_MS, LiveDaemon, Visitor, chromium, overflows, until
+from tests.dashboard.live import WAIT_MS, LiveDaemon, Visitor, chromium, is_higher, overflows, until
 
 pytestmark = pytest.mark.system("chromium")
 
@@ -175,6 +175,8 @@ def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(
             photograph(page, f"{name}-dark")
         page.set_viewport_size(PHONE)
         found[f"{name} on a phone"] = ["wider than the screen"] * overflows(page)
+        if name == "chat":
+            found["a chat on a phone"] = ["scrolls as a page"] * is_higher(page)
         page.close()
     assert {name: several for name, several in found.items() if several} == {}
     assert visitor.foreign == []

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from pombal.model.caller import Role
@@ -107,6 +108,17 @@ async def test_one_session_with_its_counters_latency_and_history(admin: Browser,
     assert "<b>3</b><span>Received</span>" in page
     assert len(re.findall(r'<li><time.*?class="state', page)) >= 4
     assert page.index("Ready", page.index('id="history"')) < page.index("Connecting", page.index('id="history"'))
+
+
+async def test_each_state_of_the_history_says_how_long_it_lasted(
+    admin: Browser, world: World, autojump_clock: MockClock
+) -> None:
+    await ready(world, "loja")
+    await trio.sleep(3700)
+    await ask(world, "session.stop", name="loja")
+    await trio.sleep(90)
+    history = (await admin.get("/sessions/loja")).partition('<ol class="history"')[2].replace("\u202f", " ")
+    assert re.findall(r'class="lasted">for ([^<]+)<', history)[:2] == ["1 min 30 s", "1 h 1 min"]
 
 
 async def test_a_reason_is_told_with_what_to_do_in_the_reader_s_language(sign_in: Sign, world: World) -> None:

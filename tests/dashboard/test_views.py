@@ -21,7 +21,7 @@ from pombal.model.latency_results import (
     Percentiles,
     SessionFigures,
 )
-from pombal.model.message import Direction, Message, MessageRow, MessageStatus, MessageType, Origin, show_message
+from pombal.model.message import Direction, Media, Message, MessageRow, MessageStatus, MessageType, Origin, show_message
 from pombal.model.session import NOT_LIVE, LinkKind, Session, SessionRow, show_session
 from pombal.model.session_state import EVERY, Reason, SessionStatus
 from pombal.model.times import LATEST_MS
@@ -129,6 +129,20 @@ class TestConversations:
         preview = conversations.preview_of(message(text_content="a\n\n b " + "x" * 65_000))
         assert preview.startswith("a b xxx")
         assert len(preview) == conversations.PREVIEW_CHARACTERS
+
+    @pytest.mark.parametrize(
+        ("content", "shown"),
+        [
+            ({"reaction": {"message_id": "m", "emoji": "❤️"}}, "❤️"),
+            ({"location": {"latitude": 1.0, "longitude": 2.0, "name": "Loja Augusta"}}, "Loja Augusta"),
+            ({"contact": {"name": "Iara", "number": "5511"}}, "Iara"),
+            ({"media": Media(mime_type="a/b", size_bytes=1, sha256="0" * 64, file_name="nota.pdf")}, "nota.pdf"),
+            ({}, ""),
+        ],
+    )
+    def test_what_has_no_text_is_told_by_its_name(self, content: dict[str, Any], shown: str) -> None:
+        named = message(text_content=None).model_copy(update=content)
+        assert conversations.message_line(named).preview == shown
 
     def test_each_day_begins_once(self) -> None:
         newest_first = [message(id=n, queued_at=AT_MS + n * DAY_MS // 2) for n in (3, 2, 1, 0)]

@@ -24,6 +24,7 @@ from pombal.service.catalog import METHODS
 
 ROOM = Path(module.__file__).parent
 SOURCES = "".join(file.read_text() for file in [*ROOM.rglob("*.html"), *ROOM.rglob("*.py")])
+CHECKS = ("loop", "writer", "store", "links")
 # Keys that are put together from a family and one of these.
 FAMILIES: dict[str, Iterable[object]] = {
     "status": SessionStatus, "reason": Reason, "advice": [*Reason, "qrcode"], "link": LinkKind, "type": MessageType,
@@ -31,7 +32,7 @@ FAMILIES: dict[str, Iterable[object]] = {
     "actor_state": ActorState,
     "theme": THEMES, "role": [Role.ADMIN, Role.USER], "span": [*SPANS, *MESSAGE_SPANS], "measure": MEASURES,
     "stage": STAGES, "month": range(1, 13), "nav": ["sessions", "messages", "latency", "machine"],
-    "origin": [Origin.DEVICE, Origin.HISTORY], "check": ["loop", "writer", "store", "links"],
+    "origin": [Origin.DEVICE, Origin.HISTORY], "check": CHECKS, "check_fails": CHECKS,
     "action": [*AT_ONCE, *ASKED_FIRST], "confirm": ["logout", "delete", "logout_text", "delete_text"],
     "sign_in": ["bad_token", "bad_link"],
 }  # fmt: skip

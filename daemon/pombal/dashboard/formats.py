@@ -57,9 +57,11 @@ class Formats:
         return f"{self.number(shown, 0 if shown == int(shown) else 1)}\u202f%"
 
     def milliseconds(self, value_ms: float | None) -> str:
-        """340 → '340 ms', 12345 → '12.3 s', 90000 → '1 min 30 s'."""
+        """0.04 → '<0.1 ms', 1.26 → '1.3 ms', 340 → '340 ms', 12345 → '12.3 s', 90000 → '1 min 30 s'."""
         if value_ms is None:
             return NOTHING
+        if 0 < value_ms < 9.95 and (value_ms < 0.05 or round(value_ms, 1) % 1):
+            return f"{self.rate(value_ms)}\u202fms"
         if value_ms < 1000:
             return f"{self.number(value_ms)}\u202fms"
         if value_ms < 60_000:

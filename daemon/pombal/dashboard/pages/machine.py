@@ -11,6 +11,7 @@ PARTS = {"room": "machine", "actors": "actor_rows"}
 
 
 async def show(visit: Visit) -> Response:
+    mark = await visit.mark()
     status = await visit.ask("daemon.status")
     inside = await visit.ask("daemon.internals")
     kind = visit.query("kind")
@@ -20,7 +21,7 @@ async def show(visit: Visit) -> Response:
     return visit.page(
         "machine",
         PARTS,
-        mark=None,
+        mark=mark,
         health=visit.site.health(),
         status=status,
         recorder=inside.recorder,

@@ -1,5 +1,8 @@
 """One session: its state in words, its counters, latency, queue, and the history of its states."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from starlette.responses import Response
 
 from pombal.dashboard.app import Page
@@ -11,7 +14,7 @@ from pombal.model.events import EventType
 from pombal.model.session_state import Reason, SessionStatus
 from pombal.model.times import parse_time
 
-HISTORY = 25
+HISTORY = 100
 PARTS = {"session": "session"}
 
 
@@ -31,12 +34,19 @@ async def show(visit: Visit) -> Response:
         line=line_of(session, next(iter(figures.results), None), acceptable_ms),
         day=day,
         measures=rows_of(day),
-        history=[_moment(event) for event in reversed(events.results)],
+        history=_history(events.results, visit.formats.now_ms),
     )
 
 
-def _moment(event: dict[str, object]) -> dict[str, object]:
-    """A change of state: when, what it was, what it became."""
+def _history(events: Sequence[dict[str, object]], now_ms: int) -> list[dict[str, object]]:
+    """Newest first, each with how long it lasted; the newest lasts still."""
+    moments = [_moment(event) for event in events]
+    ends = [moment["at"] for moment in moments[1:]] + [now_ms]
+    return [moment | {"seconds": (end - moment["at"]) / 1000} for moment, end in zip(moments, ends, strict=True)][::-1]
+
+
+def _moment(event: dict[str, object]) -> dict[str, Any]:
+    """A change of state: when, and what it became."""
     data = event["data"]
     if not isinstance(data, dict):
         raise TypeError("the data of session.status is an object")

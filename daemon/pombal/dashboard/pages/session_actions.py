@@ -23,9 +23,10 @@ async def ask_first(visit: Visit) -> Response:
     action = visit.path("action")
     if action not in ASKED_FIRST:
         raise not_found("there is no such question")
+    mark = await visit.mark()
     session = await visit.ask("session.get", name=visit.path("session"))
     metrics = await visit.ask("session.metrics", name=session.id)
-    return visit.html("confirm.html", session=session, action=action, metrics=metrics)
+    return visit.html("confirm.html", mark=mark, session=session, action=action, metrics=metrics)
 
 
 async def confirmed(visit: Visit) -> Response:

@@ -53,13 +53,15 @@ async def _lines(visit: Visit, filters: dict[str, str | None]) -> tuple[list[Ses
 
 
 async def new(visit: Visit) -> Response:
-    return _form(visit, 200, {}, None)
+    return await _form(visit, 200, {}, None)
 
 
-def _form(visit: Visit, status: int, given: dict[str, str | None], problem: Refusal | None) -> Response:
+async def _form(visit: Visit, status: int, given: dict[str, str | None], problem: Refusal | None) -> Response:
     default = visit.site.live.current.sessions.default_link
-    links = list(LinkKind)
-    return visit.html("session_new.html", status, links=links, default_link=default, given=given, problem=problem)
+    links, mark = list(LinkKind), await visit.mark()
+    return visit.html(
+        "session_new.html", status, mark=mark, links=links, default_link=default, given=given, problem=problem
+    )
 
 
 async def create(visit: Visit) -> Response:
@@ -71,7 +73,7 @@ async def create(visit: Visit) -> Response:
         session = await visit.ask("session.create", **given)
     except PombalError as error:
         # what was typed is not lost, and the form says what is wrong with it
-        return _form(visit, STATUS_OF_KIND[error.kind], given, visit.explain(error))
+        return await _form(visit, STATUS_OF_KIND[error.kind], given, visit.explain(error))
     return visit.go(f"/sessions/{session.name}/link", "session_created")
 
 

@@ -52,20 +52,27 @@ def address_of(chat_id: str, number: str | None) -> str:
 class ChatLine:
     chat: Chat
     title: str
-    preview: str
     last: "MessageLine"
 
 
 def chat_line(chat: Chat) -> ChatLine:
     title = title_of(chat.chat_id, chat.contact_name, chat.contact_number)
-    return ChatLine(chat, title, preview_of(chat.last_message), message_line(chat.last_message))
+    return ChatLine(chat, title, message_line(chat.last_message))
 
 
 def preview_of(message: Message) -> str:
     """The beginning of the text, in one line; empty where the type has to say it."""
-    text = message.text_content or (message.reaction or {}).get("emoji") or (message.location or {}).get("name") or ""
+    text = message.text_content or _named(message) or ""
     line = " ".join(text[: PREVIEW_CHARACTERS * 4].split())
     return f"{line[: PREVIEW_CHARACTERS - 1]}…" if len(line) > PREVIEW_CHARACTERS else line
+
+
+def _named(message: Message) -> str | None:
+    """What a message without a text is called: its emoji, its place, its contact, its file."""
+    if message.media is not None:
+        return message.media.file_name
+    content = message.reaction or message.location or message.contact or {}
+    return content.get("emoji") or content.get("name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,7 @@ class MessageLine:
     bar: list[Part]
     is_late: bool
     guilty: str | None
+    preview: str
     can_cancel: bool
     can_resend: bool
     sender: str | None
@@ -135,6 +143,7 @@ def message_line(message: Message, beside: Beside = NOTHING, day: str | None = N
         bar=bar_of(message),
         is_late=message.is_latency_acceptable is False,
         guilty=None if guilty is None else stage_key(guilty, message.direction),
+        preview=preview_of(message),
         can_cancel=ours and message.status == MessageStatus.QUEUED and message.dispatched_at is None,
         can_resend=ours and message.status in _CAN_RESEND,
         sender=_sender(message),

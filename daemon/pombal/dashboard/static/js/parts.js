@@ -19,7 +19,8 @@ export class Part {
     this.request = null;
     this.isWanted = false;
     remember(element);
-    if (element.dataset.every) {
+    this.isTimed = Boolean(element.dataset.every);
+    if (this.isTimed) {
       setInterval(() => document.hidden || this.refresh(), Number(element.dataset.every) * 1000);
     }
   }

@@ -20,6 +20,7 @@ function address() {
   url.searchParams.set("log_id", log);
   url.searchParams.set("batch", BATCH);
   if (words.session) url.searchParams.set("session", words.session);
+  if (words.types) url.searchParams.set("types", words.types);
   return url;
 }
 
@@ -52,7 +53,7 @@ function opened() {
   state.textContent = "";
   toast(words.wordsBack);
   // What events cannot tell (an uptime, a queue) is fetched as well.
-  for (const part of parts) if (part.topics.length) part.refresh();
+  for (const part of parts) if (part.topics.length || part.isTimed) part.refresh();
 }
 
 function connect() {
@@ -70,4 +71,5 @@ function connect() {
   addEventListener("pagehide", () => socket.close(), { once: true });
 }
 
-if (words.log && parts.some((part) => part.topics.length)) connect();
+// A page that shows nothing live has a form at least: whether the daemon is there is worth knowing before it is sent.
+if (words.log) connect();
