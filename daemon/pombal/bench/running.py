@@ -42,6 +42,7 @@ class Running:
     process: trio.Process
     client: Client
     state: Path
+    control_socket: Path
     port: int
 
     @property
@@ -122,8 +123,9 @@ async def running(state: Path, config: Sections | None = None) -> AsyncIterator[
             stderr=log, stdout=subprocess.DEVNULL, pass_fds=[listener.fileno()],
         )  # fmt: skip
         try:
-            async with _connected(process, state, Path(runtime) / "control.sock") as client:
-                yield Running(process, client, state, listener.getsockname()[1])
+            control_socket = Path(runtime) / "control.sock"
+            async with _connected(process, state, control_socket) as client:
+                yield Running(process, client, state, control_socket, listener.getsockname()[1])
         finally:
             with trio.CancelScope(shield=True):
                 await _stop(process)

@@ -1,23 +1,22 @@
 """How many sends a second are accepted, and how many are taken through their whole life."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import trio
 
 from pombal.bench.bare_store import bare_seconds
 from pombal.bench.figures import Figure
+from pombal.bench.pipelining import Pipeline
 from pombal.bench.prepared import prepare_sessions, session_name
 from pombal.bench.progress import Progress
-from pombal.bench.running import BenchmarkFailed, Running, running
+from pombal.bench.running import Running, running
 from pombal.config.settings import Settings
-from pombal.control.client import RemoteError
+from pombal.control.client_connection import encode_request
 
 TEXT = "Olá! O seu pedido saiu para entrega e chega hoje até as 18 horas. Qualquer dúvida, estamos aqui."
 _WINDOW = 1000
-_TOLD_EVERY = 100
 _EVENTS_A_LIFE = 4  # queued, sent, delivered, read
 _CONNECTING_MS = 600_000
 _AT_ONCE = {"connect_ms": 1, "sent_ms": 0, "delivered_ms": 0, "read_ms": 0}
@@ -71,21 +70,11 @@ class Send:
 
     async def _send(self, daemon: Running, progress: Progress, what: str) -> float:
         """Seconds until all are accepted. Raises BenchmarkFailed at a refusal."""
-        began = trio.current_time()
         with progress.count(what, self.sends) as counted:
-            answers = daemon.client.pipeline(self._requests(), window=_WINDOW)
-            done = 0
-            async for answer in answers:
-                if isinstance(answer, RemoteError):
-                    raise BenchmarkFailed(f"a send was refused: {answer}")
-                done += 1
-                if done % _TOLD_EVERY == 0:
-                    counted(done)
-        return trio.current_time() - began
+            return await Pipeline(list(self._requests()), _WINDOW, counted).run(daemon.control_socket)
 
-    def _requests(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def _requests(self) -> Iterator[bytes]:
         for number in range(self.sends):  # 5511900000000 is not on the simulated WhatsApp
-            yield (
-                "message.send",
-                {"session": session_name(number % self.sessions), "to": f"55119{1 + number % 5000:08d}", "text": TEXT},
-            )
+            to = f"55119{1 + number % 5000:08d}"
+            params = {"session": session_name(number % self.sessions), "to": to, "text": TEXT}
+            yield encode_request(number, "message.send", params)

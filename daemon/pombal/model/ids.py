@@ -2,7 +2,7 @@
 
 import re
 
-from ulid import ULID
+from ulid_transform import ulid_now
 
 from pombal.model.errors import invalid
 
@@ -13,8 +13,8 @@ MESSAGE_ID_MAX_LENGTH = 128
 
 
 def new_ulid() -> str:
-    """26 characters of Crockford's base32 that sort by time (https://github.com/ulid/spec)."""
-    return str(ULID())
+    """26 characters of Crockford's base32 that sort by time (https://github.com/ulid/spec). Unique, not unguessable."""
+    return ulid_now()
 
 
 def check_session_name(name: str) -> str:

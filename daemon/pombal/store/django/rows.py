@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
-from ulid import ULID
+from ulid_transform import bytes_to_ulid
 
 from pombal.model.changes import ImportMessage, ImportSession
 from pombal.model.clock import Stamp
@@ -74,7 +74,7 @@ class Origins:
 def session_id(source: str, key: str) -> str:
     """The ULID of an imported session, the same on every run: its time is 0, its randomness the key's hash."""
     digest = hashlib.sha256(f"{source}\0{key}".encode()).digest()
-    return str(ULID.from_bytes(bytes(6) + digest[:10]))
+    return bytes_to_ulid(bytes(6) + digest[:10])
 
 
 def session_change(pk: Any, fields: dict[str, Any], origins: Origins, at: Stamp) -> ImportSession:
