@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pombal.model.latency import PERCENTILES, bucket_of, percentile, value_of
+from pombal.model.latency import PERCENTILES, bucket_of, percentiles, value_of
 
 latencies = st.one_of(st.integers(0, 50), st.integers(0, 100_000), st.integers(0, 2**62))
+
+
+def percentile(buckets: list[tuple[int, int]], fraction: float, max_ms: int) -> float | None:
+    (found,) = percentiles(buckets, [fraction], max_ms)
+    return found
 
 
 def nearest_rank(values: list[int], fraction: float) -> int:
@@ -19,8 +24,8 @@ def nearest_rank(values: list[int], fraction: float) -> int:
 @given(st.lists(latencies, min_size=1, max_size=300))
 def test_percentiles_are_within_two_percent_of_the_exact_ones(values: list[int]) -> None:
     buckets = Counter(map(bucket_of, values)).items()
-    for fraction in (*PERCENTILES.values(), 0.001, 1.0):
-        found = percentile(buckets, fraction, max(values))
+    fractions = (*PERCENTILES.values(), 0.001, 1.0)
+    for fraction, found in zip(fractions, percentiles(buckets, fractions, max(values)), strict=True):
         exact = nearest_rank(values, fraction)
         assert found is not None
         assert abs(found - exact) <= 0.02 * exact

@@ -1,8 +1,10 @@
 """How long a message took, and histograms that answer percentiles within 2 % without keeping each value."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from itertools import accumulate
 
 # Bucket i holds (GAMMA^(i-1), GAMMA^i]; its middle is at most (GAMMA - 1) / (GAMMA + 1) ≈ 1.5 % from any value in it.
 # The same idea as DDSketch (Masson, Rim, Lee: "DDSketch", VLDB 2019), sparse and without merging of buckets.
@@ -38,19 +40,19 @@ def value_of(bucket: int) -> float:
     return upper * 2 / (1 + GAMMA) if bucket else 1.0
 
 
-def percentile(buckets: Iterable[tuple[int, int]], fraction: float, max_ms: int) -> float | None:
-    """The nearest-rank percentile of (bucket, count) pairs, within 2 %; None where nothing was measured."""
+def percentiles(buckets: Iterable[tuple[int, int]], fractions: Iterable[float], max_ms: int) -> list[float | None]:
+    """The nearest-rank percentiles of (bucket, count) pairs, within 2 %; None where nothing was measured."""
     counted = sorted((bucket, count) for bucket, count in buckets if count > 0)
-    total = sum(count for _, count in counted)
-    if not total:
-        return None
-    rank = max(1, math.ceil(fraction * total - 1e-9))
-    seen = 0
-    for bucket, count in counted:
-        seen += count
-        if seen >= rank:
-            return round(min(_representative(bucket), max_ms), 3)
-    raise AssertionError("the rank lies within the total")
+    up_to = list(accumulate(count for _, count in counted))
+
+    def one(fraction: float) -> float | None:
+        if not up_to:
+            return None
+        rank = max(1, math.ceil(fraction * up_to[-1] - 1e-9))
+        bucket, _ = counted[bisect_left(up_to, rank)]
+        return round(min(_representative(bucket), max_ms), 3)
+
+    return [one(fraction) for fraction in fractions]
 
 
 def _representative(bucket: int) -> float:

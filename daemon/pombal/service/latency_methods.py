@@ -13,6 +13,7 @@ from pombal.service.deps import Deps
 from pombal.service.scope import visible_rollups
 from pombal.store.latency_series import EDGES_MS, Figures, Series, latency_series
 from pombal.store.latency_stats import LatencyStats, Sums, latency_stats
+from pombal.store.rollup_parts import SpreadMemory
 
 HISTOGRAMS = (Measure.TO_SENT, Measure.TO_DELIVERED, Measure.TO_READ, Measure.INBOUND)
 
@@ -20,6 +21,7 @@ HISTOGRAMS = (Measure.TO_SENT, Measure.TO_DELIVERED, Measure.TO_READ, Measure.IN
 class LatencyMethods:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
+        self._memory = SpreadMemory()
 
     async def stats(self, params: p.LatencyParams, caller: Caller) -> latency_results.LatencyStats:
         now_ms = self._deps.clock().wall_ms
@@ -29,7 +31,7 @@ class LatencyMethods:
 
         def query(connection: sqlite3.Connection) -> LatencyStats:
             keys = visible_rollups(connection, params.session, caller)
-            return latency_stats(connection, keys, directions, since_ms, until_ms, now_ms)
+            return latency_stats(connection, keys, directions, since_ms, until_ms, now_ms, self._memory)
 
         found = await self._deps.reader.run(query)
         return _shown(found, self._deps.live.current.latency.acceptable_ms)

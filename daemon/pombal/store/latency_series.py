@@ -128,7 +128,7 @@ def _add(
             FROM {tables.sums} WHERE {_AMONG} AND {_RANGE} GROUP BY place, measure)
     """
     for place, measure, *values in unpacked(connection, sums, parameters):
-        _add_sums(figures_of(place).sums[Measure(measure)], *values)
+        figures_of(place).sums[Measure(measure)].add(*values)
     buckets = f"""
         SELECT json_group_array(json_array(place, measure, bucket, counted)) FROM (
             SELECT {group} AS place, measure, bucket, sum(count) AS counted
@@ -138,19 +138,11 @@ def _add(
         figures_of(place).buckets[Measure(measure)][bucket] += count
 
 
-def _add_sums(sums: Sums, messages: int, measured: int, late: int, sum_ms: int, max_ms: int) -> None:
-    sums.messages += messages
-    sums.measured += measured
-    sums.late += late
-    sums.sum_ms += sum_ms
-    sums.max_ms = max(sums.max_ms, max_ms)
-
-
 def _together(several: Iterable[Figures]) -> Figures:
     whole = Figures()
     for figures in several:
         for measure, sums in figures.sums.items():
-            _add_sums(whole.sums[measure], sums.messages, sums.measured, sums.late, sums.sum_ms, sums.max_ms)
+            whole.sums[measure].add(sums.messages, sums.measured, sums.late, sums.sum_ms, sums.max_ms)
         for measure, buckets in figures.buckets.items():
             for bucket, count in buckets.items():
                 whole.buckets[measure][bucket] += count

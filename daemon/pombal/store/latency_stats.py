@@ -1,12 +1,12 @@
 """Latency statistics from the rollups: the time they take depends on the range, not on how much was sent in it."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pombal.model.latency import PERCENTILES, Measure, percentile
-from pombal.store.rollups import EVERY_SESSION, RECENT, SPANS_S, SPREAD, Tables
-from pombal.store.rows import packed, unpacked
+from pombal.model.latency import PERCENTILES, Measure, percentiles
+from pombal.store.rollup_parts import Asked, RollupPart, SpreadMemory, recent_part, spread_part
+from pombal.store.rollups import EVERY_SESSION, SPANS_S
 
 DAY_MS, WEEK_MS = 86_400_000, 604_800_000
 MINUTES_KEPT_MS = 7 * DAY_MS
@@ -21,6 +21,13 @@ class Sums:
     late: int = 0
     sum_ms: int = 0
     max_ms: int = 0
+
+    def add(self, messages: int, measured: int, late: int, sum_ms: int, max_ms: int) -> None:
+        self.messages += messages
+        self.measured += measured
+        self.late += late
+        self.sum_ms += sum_ms
+        self.max_ms = max(self.max_ms, max_ms)
 
     @property
     def average_ms(self) -> float | None:
@@ -105,36 +112,52 @@ def latency_stats(
     since_ms: int | None,
     until_ms: int,
     now_ms: int,
+    memory: SpreadMemory | None = None,
 ) -> LatencyStats:
     """Statistics of these sessions (None: all), from the beginning of what is known where since is None.
 
-    An owner's sessions together have one key, rollups.owner_key.
+    An owner's sessions together have one key, rollups.owner_key. memory: what was read for earlier questions.
     """
-    keys = [EVERY_SESSION] if session_keys is None else list(session_keys)
+    keys = (EVERY_SESSION,) if session_keys is None else tuple(session_keys)
     since, until = widen(_first_day(connection, keys, until_ms) if since_ms is None else since_ms, until_ms, now_ms)
-    measures = [measure for measure in Measure if _direction_of(measure) in directions]
-    sums = {measure: Sums() for measure in measures}
-    buckets: dict[Measure, dict[int, int]] = {measure: {} for measure in measures}
+    measures = tuple(measure for measure in Measure if _direction_of(measure) in directions)
     # Nothing has happened yet of what lies ahead, and nothing before the first day: whole weeks say the same.
     whole_until = until if until_ms < now_ms else _ceil(until, WEEK_MS)
     whole_since = since if since_ms is not None else _floor(since, WEEK_MS)
-    _add_sums(connection, SPREAD, keys, list(cover(whole_since, whole_until)), sums)
-    _add_buckets(connection, SPREAD, keys, list(signed_cover(whole_since, whole_until)), buckets)
-    _add_sums(connection, RECENT, keys, [(60, whole_since, whole_until)], sums)
-    _add_buckets(connection, RECENT, keys, [(1, 60, whole_since, whole_until)], buckets)
-    return LatencyStats(
-        since,
-        until,
-        sums,
-        {measure: percentiles_of(buckets[measure], sums[measure].max_ms) for measure in measures},
-    )
+    asked = Asked(keys, measures, whole_since, whole_until)
+    version, recent = recent_part(connection, asked)
+    spread = (memory or SpreadMemory()).part(asked, version, lambda: _spread(connection, asked))
+    sums, buckets = _together((spread, recent), measures)
+    shown = {measure: percentiles_of(buckets[measure], sums[measure].max_ms) for measure in measures}
+    return LatencyStats(since, until, sums, shown)
+
+
+def _spread(connection: sqlite3.Connection, asked: Asked) -> RollupPart:
+    within = asked.since_ms, asked.until_ms
+    return spread_part(connection, asked, cover(*within), signed_cover(*within))
+
+
+def _together(
+    parts: Iterable[RollupPart], measures: Iterable[Measure]
+) -> tuple[dict[Measure, Sums], dict[Measure, dict[int, int]]]:
+    sums = {measure: Sums() for measure in measures}
+    buckets: dict[Measure, dict[int, int]] = {measure: {} for measure in measures}
+    for part in parts:
+        for measure, *values in part.sums:
+            if (summed := sums.get(measure)) is not None:
+                summed.add(*values)
+        for measure, (places, counts) in part.buckets:
+            known = buckets[measure]
+            for place, count in zip(places, counts, strict=True):
+                known[place] = known.get(place, 0) + count
+    return sums, buckets
 
 
 def _direction_of(measure: Measure) -> str:
     return "inbound" if measure == Measure.INBOUND else "outbound"
 
 
-def _first_day(connection: sqlite3.Connection, keys: list[int], until_ms: int) -> int:
+def _first_day(connection: sqlite3.Connection, keys: Sequence[int], until_ms: int) -> int:
     """The beginning of the first day of which something is known; until_ms where nothing is."""
     spread = "SELECT min(starts_at) FROM latency_rollups WHERE session_key = ? AND span_s = 86400"
     recent = "SELECT min(starts_at) FROM latency_recent WHERE session_key = ?"
@@ -142,67 +165,6 @@ def _first_day(connection: sqlite3.Connection, keys: list[int], until_ms: int) -
     return min((_floor(first, DAY_MS) for first in firsts if first is not None), default=until_ms)
 
 
-# All runs in one statement: what is added up in SQLite needs no step of Python's. (Materialized, a run is taken apart
-# once, and not for each of its rows.)
-_RUNS = """
-    WITH run AS MATERIALIZED (
-        SELECT value->>'sign' AS sign, value->>'span_s' AS span_s, value->>'start' AS start, value->>'end' AS until
-        FROM json_each(?)
-    )
-"""
-_OF_RUNS = """
-    FROM run CROSS JOIN {table} AS r ON r.session_key IN (SELECT value FROM json_each(?))
-    AND r.span_s = run.span_s AND r.starts_at >= run.start AND r.starts_at < run.until
-"""
-_SUMS = """
-    {runs} SELECT json_group_array(json_array(measure, messages, measured, late, sum_ms, max_ms)) FROM (
-        SELECT measure, sum(messages) AS messages, sum(measured) AS measured, sum(late) AS late,
-            sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms
-        {rows} GROUP BY measure)
-"""
-_BUCKETS = """
-    {runs} SELECT json_group_array(json_array(measure, json(buckets), json(counts))) FROM (
-        SELECT measure, json_group_array(bucket) AS buckets, json_group_array(count) AS counts FROM (
-            SELECT measure, bucket, sum(count * sign) AS count
-            {rows} GROUP BY measure, bucket
-        ) GROUP BY measure)
-"""
-
-
-def _add_sums(
-    connection: sqlite3.Connection,
-    tables: Tables,
-    keys: list[int],
-    runs: list[tuple[int, int, int]],
-    sums: dict[Measure, Sums],
-) -> None:
-    named = [{"span_s": span_s, "start": start, "end": end} for span_s, start, end in runs]
-    sql = _SUMS.format(runs=_RUNS, rows=_OF_RUNS.format(table=tables.sums))
-    for measure, messages, measured, late, sum_ms, max_ms in unpacked(connection, sql, [packed(named), packed(keys)]):
-        if (known := sums.get(Measure(measure))) is not None:
-            known.messages += messages
-            known.measured += measured
-            known.late += late
-            known.sum_ms += sum_ms
-            known.max_ms = max(known.max_ms, max_ms)
-
-
-def _add_buckets(
-    connection: sqlite3.Connection,
-    tables: Tables,
-    keys: list[int],
-    runs: list[tuple[int, int, int, int]],
-    buckets: dict[Measure, dict[int, int]],
-) -> None:
-    named = [{"sign": sign, "span_s": span_s, "start": start, "end": end} for sign, span_s, start, end in runs]
-    sql = _BUCKETS.format(runs=_RUNS, rows=_OF_RUNS.format(table=tables.buckets))
-    for measure, places, counts in unpacked(connection, sql, [packed(named), packed(keys)]):
-        if (known := buckets.get(Measure(measure))) is not None:
-            for place, count in zip(places, counts, strict=True):
-                known[place] = known.get(place, 0) + count
-
-
 def percentiles_of(buckets: dict[int, int], max_ms: int) -> dict[str, float | None]:
-    pairs = sorted((bucket, count) for bucket, count in buckets.items() if count)
-    shown = {name: percentile(pairs, fraction, max_ms) for name, fraction in PERCENTILES.items()}
-    return shown | {"max": float(max_ms) if pairs else None}
+    shown = dict(zip(PERCENTILES, percentiles(buckets.items(), PERCENTILES.values(), max_ms), strict=True))
+    return shown | {"max": float(max_ms) if any(buckets.values()) else None}

@@ -30,6 +30,7 @@ for migration in (
     events.m0018_rare_events,
     messages.m0019_kinds,
     latency.m0020_recent_latencies,
+    latency.m0021_versions_of_rollups,
 ):
     migrations()(migration)
 

@@ -105,6 +105,22 @@ def m0020_recent_latencies(db: Database) -> None:
     )
 
 
+def m0021_versions_of_rollups(db: Database) -> None:
+    # Whoever remembers what is spread asks whether it has changed; see rollup_parts.py. Whatever changes a span changes
+    # its week, but for minutes that are forgotten, of which nobody is told.
+    db.execute("CREATE TABLE latency_versions (session_key INTEGER PRIMARY KEY, version INTEGER NOT NULL) STRICT")
+    for change, row in (("INSERT", "new"), ("UPDATE", "new"), ("DELETE", "old")):
+        db.execute(
+            f"""
+            CREATE TRIGGER latency_versions_{change.lower()} AFTER {change} ON latency_rollups
+            WHEN {row}.span_s = 604800 BEGIN
+                INSERT INTO latency_versions VALUES ({row}.session_key, 1)
+                ON CONFLICT DO UPDATE SET version = version + 1;
+            END
+            """
+        )
+
+
 def _key_of(owner: str) -> str:
     return f"(SELECT -key FROM owners WHERE name = {owner}.owner)"
 
