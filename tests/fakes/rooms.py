@@ -131,7 +131,7 @@ class World:
         database = self.path / "pombal.db"
         self.connection = open_connection(database)
         settings = self.live.current
-        writer = Writer(self.connection, self.clock, settings.latency.acceptable_ms)
+        writer = Writer(self.connection, self.clock, settings.latency.acceptable_ms, settings.recorder.held_messages)
         self.store = InLoopStore(writer)
         self.reader = InLoopReader(database, settings.store, 0)
         self.hub = Hub(self.reader, settings.events, log_id_of(self.connection), writer.last_seq, self.clock)

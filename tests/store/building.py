@@ -20,6 +20,7 @@ from pombal.store.writer import CommitReport, Writer
 
 START_MS = 1_700_000_040_000  # 2023-11-14T22:14:00Z, a whole minute
 ACCEPTABLE_MS = 5000
+HELD_MESSAGES = 3  # so few that tests meet both: what is held, and what is read again
 
 
 class TurnedClock:
@@ -55,7 +56,7 @@ class Store:
     def open(self) -> None:
         recorder = RecorderSettings(busy_timeout_ms=self.busy_timeout_ms)
         self.connection = open_writer(self.path, recorder, StoreSettings())
-        self.writer = Writer(self.connection, self.clock, ACCEPTABLE_MS)
+        self.writer = Writer(self.connection, self.clock, ACCEPTABLE_MS, HELD_MESSAGES)
 
     @classmethod
     @contextmanager

@@ -16,6 +16,7 @@ from pombal.model.message import MessageStatus
 from pombal.store.message_queries import list_messages
 from pombal.store.message_ways import MessageFilter
 from pombal.store.offline import check_database
+from pombal.store.statements import messages_by_row
 from pombal.store.writer import StoreUnavailable
 from tests.store.building import Store
 from tests.store.oracle import Model, matches, operations
@@ -81,6 +82,12 @@ class StoreMachine(RuleBasedStateMachine):
                   < list(MessageStatus).index(status)}  # fmt: skip
         assert fallen <= self.resent
         self.before, self.resent = now, set()
+
+    @invariant()
+    def what_is_held_is_what_is_stored(self) -> None:
+        for (session_key, link_id), held in self.store.writer.held:
+            ids = self.store.rows("SELECT id FROM messages WHERE session_key = ? AND link_id = ?", session_key, link_id)
+            assert messages_by_row(self.store.connection, [row_id for (row_id,) in ids]) == held
 
     @invariant()
     def the_event_sequence_is_whole(self) -> None:

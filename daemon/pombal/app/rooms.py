@@ -172,11 +172,12 @@ def _open_store(settings: Settings, paths: Paths, stack: AsyncExitStack) -> tupl
         progress=lambda step: log.info("the database is brought up to date", migration=step),
     )  # fmt: skip
     log_id = log_id_of(connection)
-    writer = ThreadedWriter(Writer(connection, system_clock, settings.latency.acceptable_ms), WriterThread())
-    stack.push_async_callback(_close_writer, writer)
+    writer = Writer(connection, system_clock, settings.latency.acceptable_ms, settings.recorder.held_messages)
+    threaded = ThreadedWriter(writer, WriterThread())
+    stack.push_async_callback(_close_writer, threaded)
     reader = Reader(paths.database, settings.store, settings.recorder.busy_timeout_ms)
     stack.callback(reader.close)
-    return writer, reader, log_id
+    return threaded, reader, log_id
 
 
 def _refuse_exposed(web: WebSettings) -> None:

@@ -107,6 +107,9 @@ class OutboxSettings(Section):
 class RecorderSettings(Section):
     queue_capacity: Count = Field(1024, description="Submissions that may wait for the recorder; then senders wait.")
     max_batch_rows: Count = Field(1000, description="Changes in one transaction at most.")
+    held_messages: Count = Field(
+        10_000, description="Sends on their way that the writer holds in memory, to read them no more at each step."
+    )
     busy_timeout_ms: Annotated[int, Field(ge=0, le=1000)] = Field(
         1000, description="How long SQLite waits for a lock before the transaction is tried anew."
     )

@@ -7,10 +7,11 @@ send returns when the link has taken it; whether WhatsApp did comes later, as Se
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from pombal.model.frozen import frozen
 from pombal.model.message import Direction, MessageStatus, MessageType, Origin
 
 
@@ -30,7 +31,7 @@ class SendRefused(Exception):
 # What a link tells
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Qr:
     """A QR code to scan; each new one replaces the one before."""
 
@@ -38,7 +39,7 @@ class Qr:
     expires_at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class PairCode:
     """A code to type into the phone."""
 
@@ -46,7 +47,7 @@ class PairCode:
     expires_at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Authenticated:
     """Paired, or logged in again. identity is WhatsApp's id of the account (its number, as digits)."""
 
@@ -55,12 +56,12 @@ class Authenticated:
     device_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Ready:
     """Synced: messages flow."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class IncomingMessage:
     """A message that was not sent through us: from a contact, from the phone itself, or from history.
 
@@ -83,7 +84,7 @@ class IncomingMessage:
     offline: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Receipt:
     """WhatsApp says that messages were delivered or read (status DELIVERED or READ)."""
 
@@ -92,7 +93,7 @@ class Receipt:
     timestamp_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Sent:
     """WhatsApp's server acknowledged a message of ours."""
 
@@ -100,7 +101,7 @@ class Sent:
     timestamp_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Failed:
     """WhatsApp refused a message of ours."""
 
@@ -109,14 +110,14 @@ class Failed:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Edited:
     chat_id: str
     link_id: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Revoked:
     chat_id: str
     link_id: str
@@ -134,7 +135,7 @@ class EndKind(StrEnum):
     CLIENT_OUTDATED = "client_outdated"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Ended:
     """The last thing a link tells; until_ms where WhatsApp said when it ends (bans)."""
 
@@ -143,7 +144,7 @@ class Ended:
     until_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Restricted:
     """The account may not write to strangers (or at all) until then; the link stays up."""
 
@@ -151,7 +152,7 @@ class Restricted:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Garbage:
     """Something that could not be understood; kept raw for a person to look at."""
 
@@ -159,7 +160,7 @@ class Garbage:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Gap:
     """Messages may be missing that WhatsApp will not bring again; nobody can say which. detail: what happened."""
 
@@ -174,7 +175,7 @@ SESSION_EVENTS = frozenset({Qr, PairCode, Authenticated, Ready, Ended, Restricte
 """What is about the session itself, and not about its messages. Each has a case in Connection._about_session."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Delivery:
     """One event of a link. Sequence numbers grow by one within a session's life at its link, over reconnects too."""
 
@@ -185,7 +186,7 @@ class Delivery:
 # What a link is told
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Outgoing:
     """One message to send, under an id that was fixed before the first try."""
 
@@ -198,7 +199,7 @@ class Outgoing:
     quoted_link_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ContactInfo:
     """What WhatsApp knows about a number."""
 
@@ -208,7 +209,7 @@ class ContactInfo:
     lid: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class LinkContext:
     """For whom a link is opened. identity is None until the session has been paired once."""
 

@@ -5,18 +5,19 @@ answers with is named in its docstring; a PombalError is an answer too.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from pombal.model.clock import Stamp
 from pombal.model.contact import Contact
+from pombal.model.frozen import frozen
 from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
 from pombal.model.session import LinkKind
 from pombal.model.session_state import SessionState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Change:
     """Base of all changes; ``at`` is when it happened, on both clocks."""
 
@@ -35,7 +36,7 @@ class Asked:
 # Sessions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class CreateSession(Asked, Change):
     """→ SessionRow, or already_exists."""
 
@@ -49,7 +50,7 @@ class CreateSession(Asked, Change):
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class UpdateSession(Asked, Change):
     """→ SessionRow. Only the fields given are changed."""
 
@@ -57,7 +58,7 @@ class UpdateSession(Asked, Change):
     fields: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class DeleteSession(Asked, Change):
     """→ None. Its queue has been failed before (FailQueue), and its messages removed where that was asked for."""
 
@@ -65,7 +66,7 @@ class DeleteSession(Asked, Change):
     messages_deleted: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SetSessionState(Change):
     """→ SessionRow. ``fields`` holds what changed with it: is_active, phone_number, device_name, last_error."""
 
@@ -75,7 +76,7 @@ class SetSessionState(Change):
     link_alive: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class CountSession(Change):
     """→ None. Errors and restarts that are no change of state."""
 
@@ -85,7 +86,7 @@ class CountSession(Change):
     last_error: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class TellGap(Change):
     """→ None. Messages may be missing that WhatsApp will not bring again; told, and kept as the last error."""
 
@@ -93,7 +94,7 @@ class TellGap(Change):
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ShowCode(Change):
     """→ None. A QR code or pairing code to be shown, until expires_at_ms."""
 
@@ -106,7 +107,7 @@ class ShowCode(Change):
 # Messages
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class QueueMessage(Asked, Change):
     """→ Queued, or conflict, or invalid (unknown media, quote or reaction target)."""
 
@@ -122,7 +123,7 @@ class QueueMessage(Asked, Change):
     content_hash: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Queued:
     """What a send is answered with; ``created`` is False where the same send had been accepted before."""
 
@@ -130,7 +131,7 @@ class Queued:
     created: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RecordMessage(Change):
     """→ MessageRow, or None where it is recorded already. What a link brought: inbound, or from the phone itself.
 
@@ -157,7 +158,7 @@ class RecordMessage(Change):
     offline: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LearnContacts(Change):
     """→ list[MessageRow]: of the messages named, those that still wait, now with their recipients' canonical ids.
 
@@ -169,14 +170,14 @@ class LearnContacts(Change):
     message_ids: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MarkDispatched(Change):
     """→ None. The first try of these messages was handed to the link."""
 
     message_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Advance(Change):
     """→ MessageRow, or None where nothing was learnt. A message reached a status; WhatsApp's second if known."""
 
@@ -188,7 +189,7 @@ class Advance(Change):
     error_detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class CancelMessage(Asked, Change):
     """→ MessageRow (failed/cancelled), or conflict when it is no longer queued or has been dispatched, or not_found."""
 
@@ -196,7 +197,7 @@ class CancelMessage(Asked, Change):
     message_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ResendMessage(Asked, Change):
     """→ MessageRow (queued again, same ids), or conflict when it neither failed nor is uncertain, or not_found."""
 
@@ -204,7 +205,7 @@ class ResendMessage(Asked, Change):
     message_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MarkRead(Asked, Change):
     """→ list[MessageRow] of the inbound messages that were not read before; not_found names the unknown ones."""
 
@@ -212,7 +213,7 @@ class MarkRead(Asked, Change):
     message_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class EditMessage(Change):
     """→ MessageRow or None. Somebody edited a message."""
 
@@ -222,7 +223,7 @@ class EditMessage(Change):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RevokeMessage(Change):
     """→ MessageRow or None. Somebody deleted a message for everyone: the event says so, the row stays."""
 
@@ -231,14 +232,14 @@ class RevokeMessage(Change):
     link_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MarkOverdue(Change):
     """→ None. These were dispatched and not acknowledged in time; told once a message."""
 
     message_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class FailQueue(Change):
     """→ int, how many were failed (at most limit). queued_before_ms: only what has been queued before then.
 
@@ -255,7 +256,7 @@ class FailQueue(Change):
     is_unsure: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class KeepRejected(Change):
     """→ None. Something a link brought that could not be understood: kept raw, for a person to look at."""
 
@@ -265,7 +266,7 @@ class KeepRejected(Change):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PutMedia(Asked, Change):
     """→ None. A file lies in the media store, and may be spoken of from now on."""
 
@@ -273,7 +274,7 @@ class PutMedia(Asked, Change):
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class NoteCall(Change):
     """→ None. Who did what: a row of the audit log; see model/audit.py."""
 
@@ -294,7 +295,7 @@ class Imported(StrEnum):
     KNOWN = "known"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ImportSession(Asked, Change):
     """→ (Imported, SessionRow), or not_found where it has been deleted. It gets the first of ``names`` that is free.
 
@@ -313,7 +314,7 @@ class ImportSession(Asked, Change):
     error_count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ImportMessage(Asked, Change):
     """→ Imported, or conflict. The row as it shall be, of origin history; its id is set when it is written."""
 
@@ -330,7 +331,7 @@ RecentKey = tuple[int, int, str, int]
 """Of a row of latencies that are not spread yet: session key, minute (epoch ms), measure and histogram bucket."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SpreadRollups(Change):
     """→ RecentKey | None. Recent latencies, from behind ``after`` on, are spread over minutes, hours, days and weeks.
 

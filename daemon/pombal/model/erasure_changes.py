@@ -1,14 +1,14 @@
 """The erasure of a person as changes, each a slice or a step; see store/decisions/erasure.py."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pombal.model.changes import Asked, Change, NoteCall
+from pombal.model.frozen import frozen
 from pombal.model.person import Person
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class WantErasure(Asked, Change):
     """→ ErasureRow: this one, or the one that the same person is being erased by already.
 
@@ -21,7 +21,7 @@ class WantErasure(Asked, Change):
     noted: NoteCall | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class EraseMessages(Change):
     """→ RemovedMessages. The files that they spoke of are kept with the erasure until ForgetPerson."""
 
@@ -29,7 +29,7 @@ class EraseMessages(Change):
     message_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RedactMentions(Change):
     """→ int, how many of these messages of others are left without the person's number."""
 
@@ -37,21 +37,21 @@ class RedactMentions(Change):
     message_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class EraseEvents(Change):
     """→ int. These events stay, and say nothing any more."""
 
     seqs: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class EraseRejected(Change):
     """→ int, how many rows of `rejected` have gone."""
 
     ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RedactAudit(Change):
     """→ int, how many rows of the audit log are left without the person's number."""
 
@@ -59,7 +59,7 @@ class RedactAudit(Change):
     ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class EraseContacts(Change):
     """→ int, how many sessions knew them. session_keys: sessions that hold something of them otherwise."""
 
@@ -67,7 +67,7 @@ class EraseContacts(Change):
     session_keys: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ForgetPerson(Change):
     """→ None. Every row is gone: the erasure keeps its numbers, and no longer whom it is about."""
 
@@ -75,7 +75,7 @@ class ForgetPerson(Change):
     receipt: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MergeSearch(Change):
     """→ bool, whether there may be more to do. A step of at most so many pages towards an index without leftovers."""
 
@@ -83,7 +83,7 @@ class MergeSearch(Change):
     begins: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class FinishErasures(Change):
     """→ None. The file has been written anew since: nothing is left of them."""
 

@@ -6,10 +6,11 @@ up and taking it back to the moment of the event, so a reader of the log and a r
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
+from pombal.model.frozen import frozen
 from pombal.model.message import Direction, Message, MessageRow, MessageStatus, message_object
 from pombal.model.message_status import as_when
 from pombal.model.session import LiveFacts, SessionRow, show_session
@@ -39,7 +40,7 @@ ERASED = {"erased": True}
 WHOLE_MESSAGE_EVENTS = frozenset({EventType.MESSAGE_QUEUED, EventType.MESSAGE_RECEIVED})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class EventRow:
     """One row of the store's table ``events``: message is the row id it is about, data what changed."""
 
@@ -51,7 +52,7 @@ class EventRow:
     data: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Event:
     """An event as it is shown; ``json`` is its one encoding, made once for all who hear it."""
 

@@ -1,21 +1,24 @@
 """What a receipt, an answer or a failure does to a message: its status never goes down, its stamps never change."""
 
-from dataclasses import dataclass
 from typing import Final
 
+from pombal.model.frozen import frozen
 from pombal.model.message import Direction, MessageRow, MessageStatus
 
 RANK: Final[dict[MessageStatus, int]] = {status: rank for rank, status in enumerate(MessageStatus)}
 
-_STAMP_OF: Final[dict[MessageStatus, str]] = {
-    MessageStatus.SENT: "sent_at",
-    MessageStatus.DELIVERED: "delivered_at",
-    MessageStatus.READ: "read_at",
-}
 _ORDER: Final = ("queued_at", "dispatched_at", "sent_at", "delivered_at", "read_at")
+_EARLIER: Final = {field: _ORDER[:place] for place, field in enumerate(_ORDER)}
+_LATER: Final = {field: _ORDER[place + 1 :] for place, field in enumerate(_ORDER)}
+_PROVEN: Final[dict[MessageStatus, tuple[str, ...]]] = {
+    MessageStatus.SENT: ("sent_at",),
+    MessageStatus.DELIVERED: ("delivered_at",),
+    MessageStatus.READ: ("delivered_at", "read_at"),
+}
+"""The stamps that a receipt proves, in their order."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Step:
     """Something learnt about a message: it reached ``status`` at ``at_ms``; why, for failed and uncertain."""
 
@@ -31,7 +34,7 @@ def advance(row: MessageRow, step: Step, acceptable_ms: int) -> MessageRow:
     A receipt is proof: it overrides `uncertain` and `failed`. A late stamp is filled in and changes nothing else, and
     `read` with no `delivered` fills both. Stamps stay in order: a new one lies between its neighbours.
     """
-    if step.status in _STAMP_OF:
+    if step.status in _PROVEN:
         after = _with_stamp(row, step)
     elif RANK[step.status] > RANK[row.status]:
         after = _without_proof(row, step)
@@ -53,7 +56,8 @@ def dispatched(row: MessageRow, at_ms: int) -> MessageRow:
 
 
 def _with_stamp(row: MessageRow, step: Step) -> MessageRow:
-    rises, missing = RANK[step.status] > RANK[row.status], _missing_stamps(row, step.status)
+    rises = RANK[step.status] > RANK[row.status]
+    missing = [field for field in _PROVEN[step.status] if getattr(row, field) is None]
     if not (rises or missing):
         return row
     after = row.but()
@@ -63,12 +67,6 @@ def _with_stamp(row: MessageRow, step: Step) -> MessageRow:
         after.status = step.status
         after.error_kind = after.error_detail = after.failed_at = None
     return after
-
-
-def _missing_stamps(row: MessageRow, status: MessageStatus) -> list[str]:
-    """What a receipt of status proves and the row does not have yet, in its order."""
-    proven = ("delivered_at", "read_at") if status == MessageStatus.READ else (_STAMP_OF[status],)
-    return [field for field in proven if getattr(row, field) is None]
 
 
 def _without_proof(row: MessageRow, step: Step) -> MessageRow:
@@ -81,13 +79,12 @@ def _known(row: MessageRow) -> list[int]:
 
 
 def _clamped(row: MessageRow, field: str, at_ms: int) -> int:
-    place = _ORDER.index(field)
-    for earlier in _ORDER[:place]:
-        if (stamp := getattr(row, earlier)) is not None:
-            at_ms = max(at_ms, stamp)
-    for later in reversed(_ORDER[place + 1 :]):
-        if (stamp := getattr(row, later)) is not None:
-            at_ms = min(at_ms, stamp)
+    for earlier in _EARLIER[field]:
+        if (stamp := getattr(row, earlier)) is not None and stamp > at_ms:
+            at_ms = stamp
+    for later in _LATER[field]:
+        if (stamp := getattr(row, later)) is not None and stamp < at_ms:
+            at_ms = stamp
     return at_ms
 
 

@@ -1,11 +1,10 @@
 """What is kept no longer, as changes: slices of at most ``limit`` rows, so that none holds up a commit."""
 
-from dataclasses import dataclass
-
 from pombal.model.changes import Change
+from pombal.model.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PruneEvents(Change):
     """→ int. Events older than before_ms leave the log."""
 
@@ -13,7 +12,7 @@ class PruneEvents(Change):
     limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PruneAudit(Change):
     """→ int. Rows of the audit log from before before_ms go."""
 
@@ -21,12 +20,12 @@ class PruneAudit(Change):
     limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ClearCodes(Change):
     """→ int. QR and pairing codes that have expired are emptied in the log."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PruneRollups(Change):
     """→ int. Latency rollups by minute go once they are old: those by hour and by day have said the same all along.
 
@@ -37,7 +36,7 @@ class PruneRollups(Change):
     before_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PruneMessages(Change):
     """→ RemovedMessages. Messages from before before_ms go, of all sessions; what is still queued stays."""
 
@@ -45,7 +44,7 @@ class PruneMessages(Change):
     limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PurgeMessages(Change):
     """→ RemovedMessages, of one session."""
 
@@ -53,7 +52,7 @@ class PurgeMessages(Change):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class RemovedMessages:
     """How many messages were removed, at most the limit that was given; media: the files they spoke of, by sha256."""
 
@@ -61,7 +60,7 @@ class RemovedMessages:
     media: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ForgetMedia(Change):
     """→ list[str], those of the files that leave the media store: whose messages are all from before said_before_ms.
 

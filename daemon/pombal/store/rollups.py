@@ -81,9 +81,9 @@ class RollupDeltas:
                 sums[2] += after.is_latency_acceptable is False
             return
         for measure, stamp in _OUTBOUND_STAMPS:
-            known_before = before is not None and getattr(before, stamp) is not None
-            latency_ms = between_ms(after.queued_at, getattr(after, stamp))
-            if latency_ms is not None and not known_before:
+            if getattr(after, stamp) is None or (before is not None and getattr(before, stamp) is not None):
+                continue
+            if (latency_ms := between_ms(after.queued_at, getattr(after, stamp))) is not None:
                 self._measure(after, measure, latency_ms)
         if after.is_latency_acceptable is not None and (before is None or before.is_latency_acceptable is None):
             sums = self._sums[after.session_key, _minute(after), Measure.OUTBOUND, NO_BUCKET]

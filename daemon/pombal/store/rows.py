@@ -63,7 +63,8 @@ def message_values(row: MessageRow) -> Sequence[Any]:
 
 
 def message_row(values: list[Any]) -> MessageRow:
-    row = MessageRow(**dict(zip(MESSAGE_COLUMNS, values, strict=True)))
+    """The row of these MESSAGE_COLUMNS."""
+    row = MessageRow(*values)
     row.direction = _DIRECTIONS[row.direction]
     row.origin = _ORIGINS[row.origin]
     row.message_type = _TYPES[row.message_type]
@@ -105,8 +106,11 @@ def event_row(values: Sequence[Any]) -> EventRow:
 
 
 def message_picker(columns: Iterable[str]) -> Callable[[MessageRow], Any]:
-    """Takes these columns of a row, enums by their values: a member takes to_json ten times as long."""
-    return attrgetter(*(f"{column}.value" if column in _ENUMS else column for column in columns))
+    """Takes these columns of a row, enums by their values: a member takes to_json ten times as long.
+
+    ``_value_`` is an attribute, where ``value`` is a call.
+    """
+    return attrgetter(*(f"{column}._value_" if column in _ENUMS else column for column in columns))
 
 
 _ENUMS = frozenset({"direction", "origin", "message_type", "status"})

@@ -14,6 +14,7 @@ from pombal.model.contact import Contact
 from pombal.model.events import EventRow, EventType
 from pombal.model.message import Direction, MessageRow
 from pombal.model.session import SessionRow
+from pombal.store.held import HeldMessages
 from pombal.store.loading import Wanted, load
 from pombal.store.rollups import RollupDeltas
 from pombal.store.statements import ContactKey, IdHash, IdKey, LinkKey
@@ -45,6 +46,7 @@ class Workspace:
     clock: ClockHistory
     acceptable_ms: int
     sessions: dict[int, SessionRow]  # outlives the transaction: only the writer changes sessions
+    held: HeldMessages
     messages: dict[int, MessageRow] = field(default_factory=dict)
     media: dict[str, int] = field(default_factory=dict)
     contacts: dict[ContactKey, Contact] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Workspace:
     completed: list[tuple[SessionRow, MessageRow | None, MessageRow]] = field(default_factory=list)
     rejected: int = 0
     _by_link: dict[LinkKey, list[int]] = field(default_factory=dict)
+    _whole: set[LinkKey] = field(default_factory=set)  # of these all rows are in _by_link
     _by_id: dict[IdKey, int] = field(default_factory=dict)
     _number_of_lid: dict[ContactKey, str] = field(default_factory=dict)
     _learnt_contacts: dict[ContactKey, Contact] = field(default_factory=dict)
@@ -70,6 +73,10 @@ class Workspace:
         """Read everything that the changes of this transaction will ask for; takes from wanted what is held already."""
         wanted.sessions -= self.sessions.keys()
         wanted.messages -= self.messages.keys()
+        self._whole |= wanted.links
+        for row in self.held.take(wanted):
+            self._whole.add((row.session_key, row.link_id))
+            self._hold([row])
         found = load(self.connection, wanted)
         self._hold_sessions(found.sessions)
         self._hold(found.messages)
@@ -121,6 +128,11 @@ class Workspace:
     def by_message_id(self, session_key: int, message_id: str, direction: Direction) -> MessageRow | None:
         row_id = self._by_id.get((session_key, message_id, direction))
         return None if row_id is None else self.messages[row_id]
+
+    def leave_held(self) -> None:
+        """The transaction is on disk, and the next one may go on with its messages."""
+        known = ((key, [self.messages[row_id] for row_id in ids]) for key, ids in self._by_link.items())
+        self.held.follow(known, self._whole)
 
     # Writing
 

@@ -17,6 +17,7 @@ from pombal.model.params_base import INT64_MAX, INT64_MIN
 from pombal.model.session import SessionRow
 from pombal.model.text import storable
 from pombal.store.decisions.dispatch import decide, load_for
+from pombal.store.held import HeldMessages, goes_row_by_row
 from pombal.store.workspace import Counters, Workspace, Written
 from pombal.store.writing import prepare
 
@@ -48,7 +49,10 @@ class Writer:
     ``rejected``; what it cannot do now raises StoreUnavailable, and the caller tries again.
     """
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock, acceptable_ms: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, clock: Clock, acceptable_ms: int, held_messages: int = 0
+    ) -> None:
+        """held_messages: so many on their way are kept in memory between transactions."""
         self._connection = connection
         self._is_prepared = False
         self._now = clock
@@ -56,6 +60,7 @@ class Writer:
         self._counters = self._read_counters()
         self._clock_history = ClockHistory(self._counters.next_message)
         self._sessions: dict[int, SessionRow] = {}
+        self.held = HeldMessages(held_messages)
 
     @property
     def last_seq(self) -> int:
@@ -152,9 +157,13 @@ class Writer:
     def _transaction(self, batch: Sequence[Change]) -> CommitReport:
         self._prepare()
         before = replace(self._counters)
+        may_hold = goes_row_by_row(batch)
+        if not may_hold:
+            self.held.clear()
         space = Workspace(
-            self._connection, self._counters, self._now, self._clock_history, self.acceptable_ms, self._sessions
-        )
+            self._connection, self._counters, self._now, self._clock_history, self.acceptable_ms, self._sessions,
+            self.held,
+        )  # fmt: skip
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             load_for(batch, space)
@@ -169,6 +178,8 @@ class Writer:
         except BaseException:
             self._roll_back(before)
             raise
+        if may_hold:
+            space.leave_held()
         return CommitReport(answers, space.events, space.completed, space.rejected)
 
     @staticmethod
@@ -218,6 +229,7 @@ class Writer:
     def _roll_back(self, counters: Counters) -> None:
         # What was handed out or held for the transaction is void with it.
         self._sessions.clear()
+        self.held.clear()
         self._counters = counters
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")

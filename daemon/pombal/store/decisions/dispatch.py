@@ -84,6 +84,7 @@ def load_for(batch: Iterable[Change], space: Workspace) -> None:
                 wanted.messages.update(change.message_ids)
             case changes.QueueMessage():
                 wanted.ids.update(_named_by(change))
+                wanted.links.add((change.session_key, change.link_id))
                 wanted.sends.add((change.session_key, id_hash(change.session_key, change.message_id)))
                 _people(wanted, change.session_key, change.contact_number, change.chat_id)
                 if change.content and "media" in change.content:
