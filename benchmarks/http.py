@@ -5,19 +5,21 @@
 Fills a store (or takes the one of an earlier run, with --state), starts the real daemon on it with sessions on the
 simulator that keep writing, and asks it over one connection, in turns, so that a busy moment of the machine hits all
 questions alike. Beside the times: the processor time that the daemon took for an answer, which says the same on a busy
-machine; and what the question is held to.
+machine; and what the question is held to. At last it walks through everything by cursor: each message that was there
+has to be met exactly once.
 """
 
 import argparse
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -152,18 +154,35 @@ def measure(
     return took
 
 
-def walk(client: Client) -> tuple[int, int]:
-    """(messages, messages met twice) of one walk through everything by cursor, while more come in."""
-    met: set[int] = set()
-    doubles, cursor = 0, None
-    while True:
-        page = client.get("/messages/?limit=500" + (f"&cursor={cursor}" if cursor else ""))
-        for message in page["results"]:
-            doubles += message["id"] in met
-            met.add(message["id"])
-        if page["next"] is None:
-            return len(met), doubles
-        cursor = page["next"].rpartition("cursor=")[2]
+def stored(state: Path) -> set[int]:
+    """The ids of all messages that are on disk now."""
+    with closing(sqlite3.connect(f"file:{state / 'pombal.db'}?mode=ro", uri=True)) as connection:
+        return {number for (number,) in connection.execute("SELECT id FROM messages")}
+
+
+def walk(client: Client) -> Counter[int]:
+    """How often each message is met by who follows `next` from the newest to the oldest."""
+    met: Counter[int] = Counter()
+    path = "/messages/?limit=500"
+    while path:
+        page = client.get(path)
+        met.update(message["id"] for message in page["results"])
+        path = (page["next"] or "").partition(BASE)[2]
+    return met
+
+
+def walk_through_all(client: Client, state: Path) -> bool:
+    """Whether each message that was stored when the walk began is met exactly once, though more are written."""
+    before, started = stored(state), time.perf_counter()
+    met = walk(client)
+    took_s, came = time.perf_counter() - started, len(stored(state)) - len(before)
+    missed, doubles = len(before - met.keys()), sum(times > 1 for times in met.values())
+    print(
+        f"{len(met):,} messages by cursor in {took_s:.0f} s, while {came:,} more came in: "
+        f"{missed} missed, {doubles} met more than once",
+        flush=True,
+    )
+    return not missed and not doubles and came > 0
 
 
 def report(asked: dict[str, tuple[str, float]], took: dict[str, tuple[list[float], list[float]]]) -> bool:
@@ -192,11 +211,7 @@ def run(options: argparse.Namespace, state: Path) -> bool:
             asked = questions(newest["contact_number"], newest["id"] // 2, options.list_ms, options.search_ms)
             print(f"{f'asked by {role.value}':>36} {'p50 ms':>8} {'p95 ms':>8} {'cpu ms':>8} {'below':>6}")
             holds &= report(asked, measure(client, asked, options.rounds, pid))
-        if options.walk:
-            started = time.perf_counter()
-            count, doubles = walk(Client(url, tokens.create("bench", Role.ADMIN, 86_400)[0]))
-            print(f"{count:,} messages by cursor in {time.perf_counter() - started:.0f} s, {doubles} of them twice")
-            holds &= count >= options.messages and not doubles
+        holds &= walk_through_all(Client(url, tokens.create("bench", Role.ADMIN, 86_400)[0]), state)
     return holds
 
 
@@ -209,7 +224,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=100, help="times that each is asked (%(default)s)")
     parser.add_argument("--list-ms", type=float, default=LIST_MS, help="what lists are held to (%(default)s)")
     parser.add_argument("--search-ms", type=float, default=SEARCH_MS, help="what searches are held to (%(default)s)")
-    parser.add_argument("--walk", action="store_true", help="also walk through everything by cursor")
     parser.add_argument("--state", type=Path, default=None, help="where the store lies; kept, and taken again")
     return parser.parse_args()
 

@@ -152,8 +152,15 @@ class TestForgery:
         refusal(tokens().authenticate, signed(headers={"kid": "pombal"}))
         refusal(tokens().authenticate, signed(OWN))
 
-    def test_without_a_key_of_the_operators_only_our_own_are_good(self) -> None:
+    def test_without_a_key_of_the_operators_ours_is_the_only_one(self) -> None:
+        """Whoever was given it may sign with it, and is asked for the claims that others' tokens have."""
         assert "no other key" in refusal(tokens(None).authenticate, signed())
+        assert "no other key" in refusal(tokens(None).authenticate, jwt.encode(claims(), RSA, "RS256"))
+        alone = tokens(None, owner_claims=["tenant"], leeway_s=10)
+        made = claims(tenant="acme")
+        identity = alone.authenticate(jwt.encode(made, OWN, "HS256"))
+        assert (identity.caller.owner, identity.expires_at_s) == ("acme", made["exp"] + 10)
+        refusal(alone.authenticate, signed(OWN, tenant="acme", token_type="refresh"))
 
     @pytest.mark.parametrize(
         "token", ["", ".", "..", "a.b.c", "é.é.é", "a" * 9000, "Bearer x", "\x00", "{}", "eyJhbGciOiJIUzI1NiJ9..x"]
@@ -177,6 +184,15 @@ class TestOwn:
         identity = ours.authenticate(token)
         assert (identity.caller.owner, identity.caller.role) == ("ana", Role.ADMIN)
         assert identity.expires_at_s * 1000 == expires_at_ms
+
+    def test_it_ends_when_it_was_said_to(self) -> None:
+        """The leeway is for the clocks of others."""
+        now = claims()["iat"]
+        ours = tokens(leeway_s=30)
+        past = signed(OWN, headers={"kid": "pombal"}, exp=now - 1)
+        assert "expired" in refusal(ours.authenticate, past)
+        token, expires_at_ms = ours.create("ana", Role.USER, 60)
+        assert ours.authenticate(token).expires_at_s * 1000 == expires_at_ms
 
     def test_it_is_good_though_the_clock_was_set_back_since(self) -> None:
         """By an hour: whoever was signed in is so still, on a machine whose clock was wrong."""

@@ -70,6 +70,8 @@ async def test_filters_and_pages(autojump_clock: MockClock, world: World) -> Non
     rest = await ask(world, "audit.list", limit=3, cursor=page["next"])
     assert [entry["id"] for entry in [*page["results"], *rest["results"]]] == [4, 3, 2, 1]
     assert rest["next"] is None
+    for cursor in ({}, {"cursor": page["next"]}):
+        assert (await ask(world, "audit.list", limit=1, method="session.", count=True, **cursor))["count"] == 3
 
 
 async def test_only_admins_read_it(autojump_clock: MockClock, world: World) -> None:

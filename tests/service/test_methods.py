@@ -9,6 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from pombal.model.errors import Kind, PombalError
 from pombal.model.params import NoParams
+from pombal.model.removal_changes import PruneEvents
 from pombal.service.catalog import METHODS
 from tests.fakes.rooms import ADMIN, World, outcome, running
 from tests.service.world import READER, ask, injected, ready, simulated
@@ -362,6 +363,20 @@ async def test_events_are_listed(autojump_clock: MockClock, world: World) -> Non
     received = await ask(world, "events.list", after=0, types=["message.received"], sessions=["ana"])
     assert len(received["results"]) == 5
     assert (await ask(world, "events.list", sessions=["nobody"]))["results"] == []
+    everything = await ask(world, "events.list", after=0, limit=1, count=True)
+    assert everything["count"] == newest["last_seq"]
+
+
+async def test_events_that_retention_took_leave_a_gap(autojump_clock: MockClock, world: World) -> None:
+    await ready(world)
+    now = world.clock()
+    gone = await world.recorder.commit(PruneEvents(at=now, before_ms=now.wall_ms + 1, limit=3))
+    assert gone == 3
+    page = await ask(world, "events.list", after=1, limit=2)
+    assert page["results"][0] == {"seq": 3, "type": "gap", "data": {"from": 2, "to": 3}}
+    assert [event["seq"] for event in page["results"]] == [3, 4]
+    for whole in (0, 3):  # from the oldest that is kept, and from the end of the gap, nothing is missing
+        assert (await ask(world, "events.list", after=whole))["results"][0]["seq"] == 4
 
 
 async def test_a_reader_sees_no_code(autojump_clock: MockClock, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pombal.model import changes, removal_changes
 from pombal.model.events import show_event
 from pombal.model.message import MessageStatus
 from pombal.store import event_log
-from pombal.store.event_log import events_after, last_seq, log_bounds, newest_events
+from pombal.store.event_log import count_events, events_after, last_seq, log_bounds, newest_events
 from tests.store.building import START_MS, Store, queue, reach, receive
 
 NOW = START_MS + 10**6
@@ -52,6 +52,14 @@ def test_filters_and_how_far_was_read(filled: Store, ref: str) -> None:
     assert (seqs(page), page.read_to) == ([7, 9, 11], 12)
     assert seqs(events_after(filled.connection, 0, 9, NOW, frozenset({"none"}))) == []
     assert seqs(events_after(filled.connection, 0, 9, NOW, types=frozenset({"session.created"}))) == [1, 2]
+
+
+def test_how_many_there_are(filled: Store) -> None:
+    received = frozenset({"message.received"})
+    assert count_events(filled.connection, 0, None, None) == 12
+    assert count_events(filled.connection, 2, None, None) == 10
+    assert count_events(filled.connection, 5, frozenset({"one"}), received) == 3
+    assert count_events(filled.connection, 99, None, None) == 0
 
 
 def test_the_newest_page_begins_with_its_oldest(filled: Store) -> None:

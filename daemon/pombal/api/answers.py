@@ -30,13 +30,12 @@ def page_answer(request: Request, page: SessionPage | MessagePage | AuditPage) -
 def events_answer(request: Request, page: EventPage) -> dict[str, Any]:
     """`next` goes on behind the last one told; null once the end of the log is reached."""
     results = page.results
-    more = bool(results) and results[-1]["seq"] < page.last_seq
-    return {
-        "next": with_query(request, after=str(results[-1]["seq"])) if more else None,
-        "results": results,
-        "last_seq": page.last_seq,
-        "log_id": page.log_id,
-    }
+    following = None
+    if results and results[-1]["seq"] < page.last_seq:
+        # What is told is of this log, whichever was asked for.
+        known = {"log_id": page.log_id} if "log_id" in request.query_params else {}
+        following = with_query(request, after=str(results[-1]["seq"]), **known)
+    return {"next": following} | page.model_dump()
 
 
 def with_query(request: Request, **changes: str) -> str:

@@ -16,6 +16,8 @@ from pombal.model.params_base import parse_params
 from pombal.model.strict_json import NotJson, parse_json
 
 _JSON_FIELDS = frozenset({"media", "location", "contact", "reaction"})
+# Of the file: as parts of their own, or in the part `media`.
+_DESCRIBING = frozenset({"mime_type", "file_name"})
 _TYPE_OF_FAMILY = {"image": "image", "audio": "audio", "video": "video"}
 FILE_NAME_MAX = 255
 
@@ -49,9 +51,9 @@ def _complete(fields: dict[str, Any], stored: dict[str, Any] | None) -> dict[str
     if stored is None:
         return fields
     described = fields.get("media", {})
-    if not isinstance(described, dict) or not described.keys() <= {"mime_type", "file_name"}:
+    if not isinstance(described, dict) or not described.keys() <= _DESCRIBING:
         raise invalid("media: beside a file it may hold mime_type and file_name")
-    media = stored | described
+    media = stored | described | {name: fields.pop(name) for name in _DESCRIBING & fields.keys()}
     family = str(media["mime_type"]).partition("/")[0]
     return {"type": _TYPE_OF_FAMILY.get(family, "document")} | fields | {"media": media}
 

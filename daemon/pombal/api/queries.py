@@ -1,5 +1,6 @@
 """Query strings as models: the params of the control socket's methods, read from text."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -12,13 +13,22 @@ from pombal.model.params_messages import ChatId, SearchText
 from pombal.model.session import LinkKind
 from pombal.model.session_state import SessionStatus
 
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+# A `+` that was not encoded has become a space (application/x-www-form-urlencoded): 12:00:00+00:00 is 12:00:00 00:00.
+_LOST_PLUS = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$", re.ASCII)
+
 
 def _true_or_false(value: Any) -> Any:
+    """As libraries write it: Python's say True, PHP's 1."""
     if isinstance(value, str):
-        if value not in ("true", "false"):
+        if value.lower() not in _FLAGS:
             raise ValueError("is true or false")
-        return value == "true"
+        return _FLAGS[value.lower()]
     return value
+
+
+def _with_plus(value: Any) -> Any:
+    return _LOST_PLUS.sub(r"\1+\2", value) if isinstance(value, str) else value
 
 
 def split_by_commas(value: Any) -> Any:
@@ -37,6 +47,8 @@ def whole_number(value: Any) -> Any:
 
 Flag = BeforeValidator(_true_or_false)
 Whole = BeforeValidator(whole_number)
+QueryTime = Annotated[TimeText, BeforeValidator(_with_plus)]
+LogId = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class QueryModel(BaseModel):
@@ -78,8 +90,8 @@ class MessageListQuery(QueryModel):
     origin: Origin | None = None
     chat_id: ChatId | None = None
     contact_number: PhoneNumber | None = None
-    since: TimeText | None = Field(None, description="Queued (outbound) or sent (inbound) at or after this time.")
-    until: TimeText | None = Field(None, description="… and before this one.")
+    since: QueryTime | None = Field(None, description="Queued (outbound) or sent (inbound) at or after this time.")
+    until: QueryTime | None = Field(None, description="… and before this one.")
     search: SearchText | None = Field(
         None, description="Prefixes of words, all of them, in text, contact number and contact name."
     )
@@ -98,8 +110,8 @@ class HighLatencyQuery(MessageListQuery):
 class LatencyQuery(QueryModel):
     session: SessionRef | None = None
     direction: Direction | None = None
-    since: TimeText | None = None
-    until: TimeText | None = None
+    since: QueryTime | None = None
+    until: QueryTime | None = None
 
 
 class EventListQuery(QueryModel):
@@ -112,7 +124,9 @@ class EventListQuery(QueryModel):
     types: Annotated[list[EventType] | None, BeforeValidator(split_by_commas)] = Field(
         None, max_length=64, description="Only these types of events; several by commas."
     )
+    log_id: LogId | None = Field(None, description="The log that `after` is of; with another one a gap is told first.")
     limit: Annotated[int, Field(ge=1, le=1000), Whole] = 50
+    count: Annotated[Count, Flag] = False
 
 
 class AuditListQuery(QueryModel):
@@ -127,10 +141,11 @@ class AuditListQuery(QueryModel):
         None, description="`ok`, or the kind of a refusal."
     )
     session: SessionRef | None = Field(None, description="Only what was done to this session, as it was named then.")
-    since: TimeText | None = None
-    until: TimeText | None = None
+    since: QueryTime | None = None
+    until: QueryTime | None = None
     limit: Annotated[Limit, Whole] = 50
     cursor: Cursor | None = Field(None, description="`next` leads to the following page by itself.")
+    count: Annotated[Count, Flag] = False
 
 
 Sessions = Annotated[SessionListQuery, Query()]

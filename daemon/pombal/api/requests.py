@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from pombal.model import params as p
 from pombal.model.content import MediaReference, MimeType
+from pombal.model.errors import Kind, PombalError
 from pombal.model.params_base import Label, Params, PhoneNumber, SessionRef, decode_base64
 from pombal.model.params_messages import MessageId
 from pombal.model.session import LinkKind
@@ -62,13 +63,25 @@ class EraseBody(Params):
     )
 
 
+def _not_too_large(file: bytes) -> bytes:
+    """Raises PombalError (too_large), which passes through the validation as it is."""
+    if len(file) > BASE64_MAX_BYTES:
+        raise PombalError(
+            Kind.TOO_LARGE,
+            f"media.base64: has {len(file)} bytes; at most {BASE64_MAX_BYTES} are taken in JSON, so send the file as "
+            "multipart/form-data",
+        )
+    return file
+
+
 class InlineMedia(Params):
     """A file in the request itself."""
 
     base64: Annotated[
         bytes,
         BeforeValidator(decode_base64),
-        Field(min_length=1, max_length=BASE64_MAX_BYTES),
+        AfterValidator(_not_too_large),
+        Field(min_length=1),
         WithJsonSchema({"type": "string", "contentEncoding": "base64", "minLength": 4}),
     ] = Field(description="At most 8 MiB before base64; a larger file goes as multipart/form-data.")
     mime_type: MimeType = Field(examples=["image/jpeg"])

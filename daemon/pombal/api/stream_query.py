@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, Field, ValidationError
 from starlette.datastructures import QueryParams
 
-from pombal.api.queries import QueryModel, Whole, split_by_commas
+from pombal.api.queries import LogId, QueryModel, Whole, split_by_commas
 from pombal.auth.tokens import Identity
 from pombal.model.events import EventType
 from pombal.model.params_base import Sequence, SessionRef, params_error
@@ -25,9 +25,7 @@ class StreamQuery(QueryModel):
     after: Annotated[Sequence | None, Whole] = Field(
         None, description="Everything past this; 0: from the oldest kept; absent: from now."
     )
-    log_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
-        None, description="The log that `after` is of; with another one a gap is told first."
-    )
+    log_id: LogId | None = Field(None, description="The log that `after` is of; with another one a gap is told first.")
     session: Annotated[list[SessionRef] | None, BeforeValidator(split_by_commas)] = Field(
         None, max_length=1000, description="Only events of these sessions; several by commas."
     )

@@ -1,7 +1,7 @@
 """The keys that tokens are checked with: the operator's, from a file, and always our own.
 
-Our own secret is made at the first start. Tokens signed with it name it (`kid`), so that neither key is ever tried on
-the other's tokens.
+Our own secret is made at the first start. Tokens that we sign with it name it (`kid`), so that neither key is ever
+tried on the other's tokens. Where the operator has configured none, others who were given ours may sign with it, too.
 """
 
 import os

@@ -22,6 +22,8 @@ SIGN_IN_S = 600
 SIGN_INS_MAX = 10_000
 _OWN_KID = "pombal"
 _OWN_CLAIMS = ("user_id",)
+_NOT_VALID = "the token is not valid"
+_NOT_OURS = "the token is not signed with this daemon's own secret, and no other key is configured ([auth])"
 _BROKEN = (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError, KeyError)
 
 SettingsNow = Callable[[], AuthSettings]
@@ -48,7 +50,7 @@ class Tokens:
     def authenticate(self, token: str) -> Identity:
         """Who calls. Raises PombalError (unauthorized) for a token that is broken, foreign, expired or no access token.
 
-        The identity holds until ``expires_at_s``, the clock's leeway included.
+        The identity holds until ``expires_at_s``, the clocks' leeway included for tokens that others have made.
         """
         claims, is_own = self._claims(token)
         # SimpleJWT's refresh tokens are signed with the same secret, and live for days.
@@ -73,7 +75,7 @@ class Tokens:
         self._forget_expired()
         if claims["jti"] in self._redeemed or len(self._redeemed) >= SIGN_INS_MAX:
             raise _refused("this sign-in link has been used; ask for another one")
-        self._redeemed[claims["jti"]] = claims["exp"] + self._settings().leeway_s
+        self._redeemed[claims["jti"]] = claims["exp"]
         return self.create(caller.owner or "", caller.role, claims["lifetime"])
 
     # Checking
@@ -89,13 +91,15 @@ class Tokens:
             raise _refused("the token has expired") from None
         except (jwt.InvalidAudienceError, jwt.InvalidIssuerError):
             raise _refused("the token is meant for another service") from None
+        except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
+            raise _refused(_NOT_VALID if self._keys.operators else _NOT_OURS) from None
         except _BROKEN:
-            raise _refused("the token is not valid") from None
+            raise _refused(_NOT_VALID) from None
 
     def _decoded(self, token: str, is_own: bool) -> dict[str, Any]:
-        key = Key("HS256", self._keys.own_secret) if is_own else self._keys.operators
-        if key is None:
-            raise _refused("the token is not one of this daemon's own, and no other key is configured ([auth])")
+        own = Key("HS256", self._keys.own_secret)
+        # Without a key of the operator's, others may sign with ours: they have been given it.
+        key = own if is_own else self._keys.operators or own
         settings = self._settings()
         audience, issuer = (None, None) if is_own else (settings.audience, settings.issuer)
         claims: dict[str, Any] = jwt.decode(
@@ -105,7 +109,7 @@ class Tokens:
             algorithms=[key.algorithm],
             audience=audience,
             issuer=issuer,
-            leeway=settings.leeway_s,
+            leeway=_leeway_s(settings, is_own),
             options={
                 "require": ["exp"],
                 "verify_aud": audience is not None,
@@ -123,7 +127,7 @@ class Tokens:
         granted = claims.get("role" if is_own else settings.role_claim)
         # True is what a claim such as is_superuser holds.
         role = Role.ADMIN if granted is True or granted == Role.ADMIN.value else Role.USER
-        expires_at_s = float(claims["exp"]) + settings.leeway_s
+        expires_at_s = float(claims["exp"]) + _leeway_s(settings, is_own)
         caller = Caller(f"{owner}'s token", role, owner, token_id=_jti(claims) or _token_id(token))
         return Identity(caller, expires_at_s, _token_id(token))
 
@@ -140,6 +144,11 @@ class Tokens:
     def _forget_expired(self) -> None:
         now = self._now_s()
         self._redeemed = {jti: until for jti, until in self._redeemed.items() if until > now}
+
+
+def _leeway_s(settings: AuthSettings, is_own: bool) -> float:
+    """How far the clocks may be apart; what was made by this one ends when it was said to."""
+    return 0.0 if is_own else settings.leeway_s
 
 
 def _owner(claims: dict[str, Any], names: tuple[str, ...] | list[str]) -> str:

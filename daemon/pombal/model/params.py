@@ -178,6 +178,7 @@ class EventListParams(SubscribeParams):
     """events.list; without `after` the newest page"""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
+    count: Count = False
 
 
 # Media
@@ -290,6 +291,7 @@ class AuditListParams(Params):
     until: TimeText | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
+    count: Count = False
 
 
 # The simulator

@@ -125,6 +125,7 @@ class EventPage(Result):
     results: list[dict[str, Any]]
     last_seq: int
     log_id: str
+    count: Counted = None
 
 
 # Media
@@ -233,6 +234,7 @@ class AuditPage(Result):
 
     results: list[AuditEntry]
     next: str | None
+    count: Counted = None
 
 
 # The simulator

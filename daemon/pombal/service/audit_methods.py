@@ -1,6 +1,6 @@
 """audit.list"""
 
-from functools import partial
+import sqlite3
 
 from pombal.model import params as p
 from pombal.model import results as r
@@ -9,7 +9,7 @@ from pombal.model.caller import Caller
 from pombal.model.times import parse_time
 from pombal.service.deps import Deps
 from pombal.service.pages import cursor_number, split
-from pombal.store.audit_queries import AuditFilter, list_audit
+from pombal.store.audit_queries import AuditFilter, count_audit, list_audit
 
 
 class AuditMethods:
@@ -29,9 +29,13 @@ class AuditMethods:
             past_id=cursor_number(params.cursor),
             limit=params.limit + 1,
         )
-        rows = await self._deps.reader.run(partial(list_audit, wanted=wanted))
+
+        def query(connection: sqlite3.Connection) -> tuple[list[AuditRow], int | None]:
+            return list_audit(connection, wanted), count_audit(connection, wanted) if params.count else None
+
+        rows, count = await self._deps.reader.run(query)
         page, cursor = split(rows, params.limit, lambda row: row.id)
-        return r.AuditPage(results=[_shown(row) for row in page], next=cursor)
+        return r.AuditPage(results=[_shown(row) for row in page], next=cursor, count=count)
 
 
 def _shown(row: AuditRow) -> r.AuditEntry:

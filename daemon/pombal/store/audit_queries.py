@@ -1,7 +1,7 @@
 """Reading the audit log, newest first."""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pombal.model.audit import AuditRow
@@ -33,6 +33,13 @@ def list_audit(connection: sqlite3.Connection, wanted: AuditFilter) -> list[Audi
         SELECT json_group_array(json_array(id, at_ms, method, outcome, json(caller), json(target))) FROM ({page})
     """
     return [AuditRow(*values) for values in unpacked(connection, sql, [*parameters, wanted.limit])]
+
+
+def count_audit(connection: sqlite3.Connection, wanted: AuditFilter) -> int:
+    """How many there are in all, whatever the page."""
+    conditions, parameters = _conditions(replace(wanted, past_id=None))
+    (count,) = connection.execute(f"SELECT count(*) FROM audit WHERE {conditions}", parameters).fetchone()
+    return int(count)
 
 
 def _conditions(wanted: AuditFilter) -> tuple[str, list[Any]]:

@@ -73,6 +73,15 @@ def newest_events(
     return EventPage(events, bounds.last_seq, bounds)
 
 
+def count_events(
+    connection: sqlite3.Connection, after: int, sessions: frozenset[str] | None, types: frozenset[str] | None
+) -> int:
+    """How many there are past ``after``, whatever the page."""
+    found, parameters = _wanted(after, last_seq(connection), sessions, types)
+    (count,) = connection.execute(f"SELECT count(*) FROM {found}", parameters).fetchone()
+    return int(count)
+
+
 _OF_SESSIONS = """
     e.session_key IN (SELECT s.key FROM sessions AS s, json_each(?) AS named WHERE named.value IN (s.id, s.name))
 """
@@ -89,6 +98,20 @@ def _page(
     *,
     newest: bool,
 ) -> list[Event]:
+    found, parameters = _wanted(after, end, sessions, types)
+    page = f"SELECT e.* FROM {found} ORDER BY e.seq {'DESC' if newest else 'ASC'} LIMIT ?"
+    sql = f"SELECT json_group_array({json_row(EVENT_COLUMNS, 'e')}) FROM ({page}) AS e"
+    rows = sorted(map(event_row, unpacked(connection, sql, [*parameters, limit])), key=lambda row: row.seq)
+    rows_of_sessions = sessions_by_keys(connection, {row.session_key for row in rows})
+    wanted = {row.message for row in rows if row.message is not None}
+    messages = {message.id: message for message in statements.messages_by_row(connection, wanted)}
+    return [show_event(row, rows_of_sessions[row.session_key], messages.get(row.message or 0), now_ms) for row in rows]
+
+
+def _wanted(
+    after: int, end: int, sessions: frozenset[str] | None, types: frozenset[str] | None
+) -> tuple[str, list[object]]:
+    """What follows FROM, and its parameters."""
     conditions, parameters = ["e.seq > ? AND e.seq <= ?"], list[object]([after, end])
     if sessions is not None:
         # Looked up anew for every page: a session may be created while somebody listens for its name.
@@ -101,13 +124,4 @@ def _page(
     if sessions is not None and types is not None and types <= RARE:
         source += " INDEXED BY events_rare"
         conditions.append(RARE_EVENTS)
-    page = (
-        f"SELECT e.* FROM {source} WHERE {' AND '.join(conditions)} "
-        f"ORDER BY e.seq {'DESC' if newest else 'ASC'} LIMIT ?"
-    )
-    sql = f"SELECT json_group_array({json_row(EVENT_COLUMNS, 'e')}) FROM ({page}) AS e"
-    rows = sorted(map(event_row, unpacked(connection, sql, [*parameters, limit])), key=lambda row: row.seq)
-    rows_of_sessions = sessions_by_keys(connection, {row.session_key for row in rows})
-    wanted = {row.message for row in rows if row.message is not None}
-    messages = {message.id: message for message in statements.messages_by_row(connection, wanted)}
-    return [show_event(row, rows_of_sessions[row.session_key], messages.get(row.message or 0), now_ms) for row in rows]
+    return f"{source} WHERE {' AND '.join(conditions)}", parameters

@@ -46,6 +46,10 @@ class TestList:
         assert await found("contact_number=%2B55 11 92222-0000") == [received]
         assert await found("message_type=image") == []
         assert await found("until=1h") == []
+        past = "1999-12-31T23:59:59.250"
+        for offset in ("Z", "%2B00:00", "+00:00", "-03:00", "+0530"):  # a + that nobody encoded is no other time
+            assert await found(f"since={past}{offset}&direction=inbound") == [received]
+            assert await found(f"until={past}{offset}") == []
         assert len(await found("since=1h&direction=outbound&origin=api")) == 2
         assert len(await found(f"chat_id={TO}@s.whatsapp.net")) == 2
         assert (await found("order=asc"))[-1] == received

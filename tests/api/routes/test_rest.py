@@ -40,6 +40,30 @@ class TestEvents:
         assert [each["session"] for each in newest["results"]] == ["um", "dois"]
         assert newest["next"] is None or "after=" in newest["next"]
 
+    async def test_how_many_there_are(self, dx: Platform, ana: Http) -> None:
+        await ana.ok("POST", "/sessions/start/", 201)
+        await dx.world.until("ana", "ready")
+        whole = await ana.ok("GET", "/api/v1/events/?after=0&limit=1000&count=true")
+        assert whole["count"] == len(whole["results"])
+        page = await ana.ok("GET", "/api/v1/events/?after=2&limit=1&count=true")
+        assert (len(page["results"]), page["count"]) == (1, whole["count"] - 2)
+        kinds = [each for each in whole["results"] if each["type"] == "session.status"]
+        assert (await ana.ok("GET", "/api/v1/events/?types=session.status&count=true"))["count"] == len(kinds)
+        assert "count" not in await ana.ok("GET", "/api/v1/events/")
+
+    async def test_what_is_missing_is_told_and_next_leads_on_in_this_log(self, dx: Platform, ana: Http) -> None:
+        await ana.ok("POST", "/sessions/start/", 201)
+        await dx.world.until("ana", "ready")
+        whole = await ana.ok("GET", "/api/v1/events/?after=0")
+        end = {"seq": whole["last_seq"], "type": "gap", "data": {"from": 1, "to": whole["last_seq"]}}
+        for place in ("after=99999", "after=2&log_id=another"):
+            page = await ana.ok("GET", f"/api/v1/events/?{place}")
+            assert (page["results"], page["next"]) == ([end], None)
+        first = await ana.ok("GET", "/api/v1/events/?after=0&log_id=another&limit=2")
+        assert first["results"][0] == {"seq": 0, "type": "gap", "data": {"from": 1, "to": 0}}
+        rest = await ana.ok("GET", first["next"].replace("limit=2", "limit=100"))
+        assert [*first["results"][1:], *rest["results"]] == whole["results"]
+
     @pytest.mark.parametrize("query", ["after=-1", "types=x", "limit=1001", "session=", "after=" + "9" * 30])
     async def test_bad_queries(self, ana: Http, query: str) -> None:
         await ana.refused("GET", f"/api/v1/events/?{query}", 422, "invalid")

@@ -192,7 +192,8 @@ class TestFiles:
 
     async def test_too_large_for_base64(self, talk: Http) -> None:
         media = {"base64": base64.b64encode(bytes(8_388_609)).decode(), "mime_type": "a/b"}
-        await talk.refused("POST", "/send/", 422, "invalid", json={"to": TO, "type": "image", "media": media})
+        body = {"to": TO, "type": "image", "media": media}
+        assert "multipart" in (await talk.refused("POST", "/send/", 413, "too_large", json=body))["detail"]
 
     async def test_ranges(self, talk: Http) -> None:
         number = await self._document(talk)
@@ -281,6 +282,12 @@ class TestMultipart:
         data = {"to": TO, "type": "sticker", "media": '{"mime_type": "image/webp", "file_name": "s.webp"}'}
         sent = await talk.ok("POST", "/send/", 202, data=data, files={"file": ("x", b"x")})
         assert (sent["message_type"], sent["media"]["mime_type"]) == ("sticker", "image/webp")
+
+    async def test_described_in_fields(self, talk: Http) -> None:
+        data = {"to": TO, "mime_type": "image/png", "file_name": "recibo.png"}
+        sent = await talk.ok("POST", "/send/", 202, data=data, files={"media": ("x", b"x")})
+        assert sent["message_type"] == "image"
+        assert (sent["media"]["mime_type"], sent["media"]["file_name"]) == ("image/png", "recibo.png")
 
     async def test_without_a_file_it_is_a_send_like_any_other(self, talk: Http) -> None:
         boundary = {"Content-Type": "multipart/form-data; boundary=b"}

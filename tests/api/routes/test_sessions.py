@@ -120,7 +120,9 @@ class TestList:
             return [each["name"] for each in (await ana.ok("GET", f"/sessions/{query}"))["results"]]
 
         assert await names("") == ["um", "dois", "tres"]
-        assert await names("?is_active=false") == ["dois"]
+        for no in ("false", "False", "0"):
+            assert await names(f"?is_active={no}") == ["dois"]
+        assert await names("?is_active=True") == await names("?is_active=1") == ["um", "tres"]
         assert await names("?status=disconnected&link=simulator") == ["dois"]
         assert await names("?search=mesa t") == ["tres"]
         assert await names("?owner=bia") == ["um", "dois", "tres"]  # a user sees their own, whatever they ask for
@@ -134,7 +136,7 @@ class TestList:
 
     @pytest.mark.parametrize(
         "query", ["?limit=0", "?limit=501", "?limit=x", "?limit=+5", "?is_active=yes", "?status=up", "?cursor=x",
-                  "?cursor=", "?sesion=a", "?count=1"],
+                  "?cursor=", "?sesion=a", "?count=2"],
     )  # fmt: skip
     async def test_bad_queries(self, ana: Http, query: str) -> None:
         await ana.refused("GET", f"/sessions/{query}", 422, "invalid")

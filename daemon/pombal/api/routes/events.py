@@ -20,10 +20,12 @@ router = APIRouter(prefix="/api/v1/events", tags=["events"], dependencies=[Depen
 async def list_(request: Request, query: Events, caller: Authorized) -> Response:
     """Everything past `after`; `next` goes on from there. Without `after` the newest page.
 
-    To miss nothing, keep the `seq` of the last event that you have dealt with, and `log_id`: with another `log_id` a
-    backup was restored, and it is time for a new look at everything.
+    To miss nothing, keep the `seq` of the last event that you have dealt with, and `log_id`, and give both. Where
+    events are missing (they are past retention, or a backup was restored), the first is a `gap`, and it is time for a
+    new look at everything.
     """
-    params = p.EventListParams(after=query.after, sessions=query.session, types=query.types, limit=query.limit)
+    given = query.model_dump(exclude={"session"}) | {"sessions": query.session}
+    params = p.EventListParams(**given)
     page = await api_of(request).service.call("events.list", params, caller)
     assert isinstance(page, EventPage)  # noqa: S101  # as the catalog says
     return JSONResponse(events_answer(request, page), headers=UNCACHED)

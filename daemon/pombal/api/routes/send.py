@@ -35,6 +35,8 @@ _FORM = {
         "session": {"type": "string", "minLength": 1, "maxLength": 64},
         "type": {"type": "string", "description": "Absent: by the file's own type."},
         "text": {"type": "string"},
+        "mime_type": {"type": "string", "description": "Of the file; else as its part says."},
+        "file_name": {"type": "string", "maxLength": 255, "description": "Of the file; else as its part says."},
         "message_id": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
         "quoted_message_id": {"type": "string", "minLength": 1, "maxLength": 128},
     },
