@@ -121,19 +121,20 @@ def _by_hand() -> dict[str, Any]:
             },
             "required": ["type", "title", "status", "detail", "kind"],
         },
-        "EventPage": _object(
-            next={"anyOf": [text, {"type": "null"}]},
-            results={"type": "array", "items": {"$ref": f"{SCHEMAS}Event"}},
-            last_seq={"type": "integer", "description": "Of the newest event there is."},
-            log_id=text,
-        ),
-        "Event": {
-            "description": "A change, as docs/control-protocol.md tells of each type.",
-            **_object(
-                seq={"type": "integer"}, type=text, session=text, owner=text,
-                at={"type": "string", "format": "date-time"}, data={"type": "object"},
+        "EventPage": _may_have(
+            _object(
+                next={"anyOf": [text, {"type": "null"}]},
+                results={"type": "array", "items": {"$ref": f"{SCHEMAS}Event"}},
+                last_seq={"type": "integer", "description": "Of the newest event there is."},
+                log_id=text,
             ),
-        },
+            count={"type": "integer", "description": "How many there are past `after`, where it was asked for."},
+        ),
+        "Event": _may_have(
+            {"description": "A change, as docs/control-protocol.md tells of each type; a `gap` is nobody's."}
+            | _object(seq={"type": "integer"}, type=text, data={"type": "object"}),
+            session=text, owner=text, at={"type": "string", "format": "date-time"},
+        ),
         "HealthBrief": _object(status={"enum": ["ok", "failing"]}, failing=texts),
         "Health": _object(
             status={"enum": ["ok", "failing"]},
@@ -151,3 +152,8 @@ def _by_hand() -> dict[str, Any]:
 
 def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _may_have(schema: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    """The same with properties that may be absent."""
+    return schema | {"properties": schema["properties"] | properties}
