@@ -64,6 +64,28 @@ async def test_http_1_1_alone_is_negotiated(serving: Serve, files: certificates.
         await until(lambda: served.server.connections == 0)
 
 
+@pytest.mark.parametrize("request_", [b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", UPGRADE + b"\r\n"])
+async def test_a_client_that_ends_the_encryption_in_order(
+    serving: Serve, files: certificates.Files, request_: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """OpenSSL's own clients, asyncio's among them, answer our close_notify with theirs (RFC 8446, 6.1)."""
+    context = ssl.create_default_context(cafile=files.certificate)
+    async with serving(echo, **settings_of(files)) as served:
+        stream = await trio.open_ssl_over_tcp_stream(*served.address, ssl_context=context)
+        client = Raw(stream)
+        await client.say(request_)
+        await client.until(b"\r\n\r\n")
+        if request_.startswith(UPGRADE):
+            await client.say(frame(b"close"))
+            assert (await client.frame())[0] == 8
+        transport, _ = await stream.unwrap()
+        with trio.fail_after(WAIT_S):
+            assert await transport.receive_some(1) == b""  # closed, and not left to the garbage collector
+        await transport.aclose()
+        await until(lambda: served.server.connections == 0)
+    assert "crashed" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x00", b""])
 async def test_what_is_no_handshake_is_closed(serving: Serve, files: certificates.Files, said: bytes) -> None:
     async with serving(echo, header_timeout_s=0.2, **settings_of(files)) as served, raw(served.address) as client:

@@ -64,6 +64,8 @@ class Connection:
         self._around = around
         self._settings = around.settings
         self._stream = stream
+        # Below the encryption. Once that has been ended, trio's SSLStream knows it no more and does not close it.
+        self._transport = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
         self._nursery: trio.Nursery
         self._protocol: Http1 | None = None
         self._writing = trio.Lock()
@@ -89,7 +91,7 @@ class Connection:
         except OSError:
             pass  # the peer has gone before it could be asked who it was
         finally:
-            await trio.aclose_forcefully(self._stream)
+            await trio.aclose_forcefully(self._transport)
 
     def drain(self) -> None:
         """Take no more requests; what is in flight goes on."""
@@ -108,8 +110,7 @@ class Connection:
 
     def _new_protocol(self) -> Http1:
         is_tls = isinstance(self._stream, trio.SSLStream)
-        transport = self._stream.transport_stream if isinstance(self._stream, trio.SSLStream) else self._stream
-        socket = transport.socket
+        socket = self._transport.socket
         return Http1(
             self._around.config,
             self._around.context,
@@ -197,19 +198,17 @@ class Connection:
     async def _linger(self, websocket: WebSocketStream | None) -> None:
         """Say that all is said, and let the other side take it; a WebSocket's client answers our close with its own."""
         with trio.move_on_after(LINGER_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            stream = self._stream
             async with self._writing:  # the application may be in the middle of a word
-                if isinstance(stream, trio.SSLStream):
+                if isinstance(self._stream, trio.SSLStream):
                     with suppress(trio.BrokenResourceError):  # the other side was still talking
-                        await stream.unwrap()
-                    stream = stream.transport_stream
-                await stream.send_eof()
-            await self._hear_the_rest(stream, websocket)
+                        await self._stream.unwrap()
+                await self._transport.send_eof()
+            await self._hear_the_rest(websocket)
 
-    async def _hear_the_rest(self, stream: trio.SocketStream, websocket: WebSocketStream | None) -> None:
+    async def _hear_the_rest(self, websocket: WebSocketStream | None) -> None:
         if websocket is not None and websocket.is_over:
             return
-        while data := await stream.receive_some(RECEIVE_BYTES):
+        while data := await self._transport.receive_some(RECEIVE_BYTES):
             if websocket is not None and isinstance(self._stream, trio.SocketStream) and websocket.is_closed_by(data):
                 return
 
