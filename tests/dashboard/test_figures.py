@@ -28,7 +28,7 @@ async def test_latency_shows_the_numbers_of_latency_stats(admin: Browser, world:
     assert ">100 %<" in page
     assert f"Of {stats['measured_messages']} measured messages ({stats['total_messages']} in all)." in page
     assert f"{stats['percentiles']['to_delivered']['p95']:.0f} ms" in page
-    assert '<path class="line line-inbound"' in page or 'class="dot-of line-inbound"' in page
+    assert '<path class="line line-inbound"' in page or '<path class="line dots line-inbound"' in page
     assert 'href="?since=1h&amp;session=ana"' in page
     assert "No message was late." in page
     alone = await admin.get("/latency?session=ana&since=7d")

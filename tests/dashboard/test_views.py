@@ -1,14 +1,26 @@
 """What pages show, worked out: plain functions on what the daemon answers."""
 
-from datetime import UTC
+import itertools
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pombal.dashboard.views import conversations, latency, machine, stages
-from pombal.dashboard.views.charts import WIDTH, bars_of, line_of, nice_top, nice_top_ms, ticks_to
+from pombal.dashboard.views.charts import (
+    TIMES_MAX,
+    WIDTH,
+    Axis,
+    bars_of,
+    line_of,
+    nice_axis,
+    nice_axis_ms,
+    ticks_to,
+    times_between,
+)
 from pombal.dashboard.views.sessions import line_of as session_line
 from pombal.dashboard.views.status import actions_of, tone_of
 from pombal.model.daemon_results import ActorFacts, CommitFacts
@@ -177,19 +189,40 @@ class TestConversations:
 class TestCharts:
     @given(st.floats(0.001, 1e9))
     def test_an_axis_ends_at_a_round_number_that_is_not_below(self, value: float) -> None:
-        top = nice_top(value)
-        assert value <= top * 1.000001
-        assert top <= value * 2.5 + 1e-9
-        assert [tick.value for tick in ticks_to(top)][-1] == pytest.approx(top)
+        axis = nice_axis(value)
+        assert value <= axis.top * 1.000001
+        assert axis.top <= value * 2 + 1e-9
+        assert [tick.value for tick in ticks_to(axis)][-1] == pytest.approx(axis.top)
 
     def test_nothing_has_an_axis_too(self) -> None:
-        assert nice_top(0) == 1
+        assert nice_axis(0) == Axis(1, 1)
 
     @pytest.mark.parametrize(
-        ("value_ms", "top_ms"), [(0, 1), (730, 1000), (59_000, 100_000), (61_000, 120_000), (9_000_000, 18_000_000)]
+        ("value_ms", "top_ms", "parts"),
+        [
+            (0, 1, 1), (730, 800, 4), (2340, 3000, 3), (4800, 5000, 5), (59_000, 60_000, 3), (61_000, 120_000, 4),
+            (9_000_000, 10_800_000, 3),
+        ],
+    )  # fmt: skip
+    def test_an_axis_of_time_ends_at_a_round_duration(self, value_ms: float, top_ms: float, parts: int) -> None:
+        assert nice_axis_ms(value_ms) == Axis(top_ms, parts)
+
+    @pytest.mark.parametrize(
+        ("hours", "first", "apart_s"),
+        [(1, "14:10", 600), (6, "15:00", 3600), (24, "15:00", 10_800), (7 * 24, "00:00", 86_400)],
     )
-    def test_an_axis_of_time_ends_at_a_round_duration(self, value_ms: float, top_ms: float) -> None:
-        assert nice_top_ms(value_ms) == top_ms
+    def test_times_are_round_where_somebody_lives(self, hours: int, first: str, apart_s: int) -> None:
+        zone = ZoneInfo("America/Sao_Paulo")
+        since_ms = int(datetime(2026, 11, 28, 14, 3, tzinfo=zone).timestamp() * 1000)
+        times = times_between(since_ms, since_ms + hours * 3_600_000, zone)
+        assert f"{datetime.fromtimestamp(times[0] / 1000, zone):%H:%M}" == first
+        assert {(after - before) // 1000 for before, after in itertools.pairwise(times)} == {apart_s}
+
+    @given(st.integers(0, LATEST_MS - 400 * DAY_MS), st.integers(60_000, 60 * DAY_MS))
+    def test_times_lie_within_and_are_few(self, since_ms: int, span_ms: int) -> None:
+        times = times_between(since_ms, since_ms + span_ms, ZoneInfo("Europe/Berlin"))
+        assert all(since_ms <= at <= since_ms + span_ms for at in times)
+        assert len(times) <= TIMES_MAX + 2  # a day has 25 hours now and then
 
     def test_a_line_has_gaps_and_dots(self) -> None:
         line = line_of("x", [(0, 0), (0.1, 10), (0.2, None), (0.3, 5), (0.4, None)], 10)
@@ -212,7 +245,7 @@ def series(*points: LatencyPoint, counts: dict[int | None, int] | None = None) -
 
 class TestLatency:
     def test_where_nothing_happened_nothing_is_drawn(self) -> None:
-        assert latency.time_chart(series()) is None
+        assert latency.time_chart(series(), UTC) is None
         assert latency.spread_of(series()) == []
 
     def test_lines_bars_and_the_target_share_one_axis(self) -> None:
@@ -221,13 +254,15 @@ class TestLatency:
             at=60_000, outbound_messages=3, inbound_messages=1, measured_messages=4, high_latency_count=1,
             percentiles=slow,
         )  # fmt: skip
-        chart = latency.time_chart(series(point))
+        chart = latency.time_chart(series(point), UTC)
         assert chart is not None
-        assert chart.ticks[-1].value == 10_000
-        assert chart.target_y == 100
+        assert chart.ticks[-1].value == 8000
+        assert chart.target_y == 75
         assert (chart.most_messages, len(chart.volume), len(chart.late)) == (4, 1, 1)
         assert [len(line.dots) for line in chart.lines] == [0, 1, 0]
-        assert (chart.times[0][1], chart.times[-1][1]) == (0, 600_000)
+        assert (chart.times[0], chart.times[-1]) == ((0, 0), (100, 600_000))
+        assert chart.peak == (8000, "to_delivered", 60_000)
+        assert [(step.at, step.p95, step.late) for step in chart.steps] == [(60_000, {"to_delivered": 8000}, 1)]
 
     def test_the_spread_begins_and_ends_where_something_was(self) -> None:
         rows = latency.spread_of(series(counts={100: 2, 10_000: 8}))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from pombal.dashboard.views.charts import HEIGHT, WIDTH, line_of, nice_top, ticks_to
+from pombal.dashboard.views.charts import HEIGHT, WIDTH, line_of, nice_axis, ticks_to
 from tests.soak.samples import Sample
 
 LEFT, TOP, GAP = 80.0, 40.0, 50.0
@@ -57,15 +57,15 @@ def svg(samples: Sequence[Sample], warm_up_s: float) -> str:
 
 def _chart(chart: Chart, samples: Sequence[Sample], warm: float, top_y: float, end_s: float) -> str:
     known = [value for _, value_of in chart.lines for each in samples if (value := value_of(each)) is not None]
-    top = nice_top(max(known, default=1))
+    axis = nice_axis(max(known, default=1))
     parts = [f'<g transform="translate({LEFT:g} {top_y:g})">']
     parts.append(f'<rect class="warm" width="{WIDTH * warm:.0f}" height="{HEIGHT:g}"/>')
-    for tick in ticks_to(top):
+    for tick in ticks_to(axis):
         parts.append(f'<line class="grid" x2="{WIDTH:g}" y1="{tick.at:g}" y2="{tick.at:g}"/>')
         parts.append(f'<text x="-8" y="{tick.at + 4:g}" text-anchor="end">{tick.value:,.4g}</text>')
     parts.append(f'<text class="title" y="-8">{escape(chart.title)}</text>')
     for place, (name, value_of) in enumerate(chart.lines):
-        line = line_of(name, [(each.at_s / end_s, value_of(each)) for each in samples], top)
+        line = line_of(name, [(each.at_s / end_s, value_of(each)) for each in samples], axis.top)
         colour = COLOURS[place]
         parts.append(f'<path d="{line.path}" stroke="{colour}"/>')
         parts.append(f'<text x="{300 + 240 * place}" y="-8" style="fill:{colour}">{escape(name)}</text>')

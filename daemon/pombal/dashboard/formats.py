@@ -138,13 +138,16 @@ class Formats:
         then, now = self._at(at_ms), self._at(self.now_ms)
         if then.date() == now.date():
             return f"{then:%H:%M}"
-        return self.words(
-            "time.short_day", day=then.day, month=self.words(f"month.{then.month}")[:3], number=then.month
-        )
+        return self._short_day(then)
 
-    def hours(self, at_ms: int) -> str:
-        """'14:05', for the axis of a chart."""
-        return f"{self._at(at_ms):%H:%M}"
+    def axis(self, at_ms: int) -> str:
+        """'14:05', or '28 Nov' where a day begins: for the axis of a chart."""
+        then = self._at(at_ms)
+        return self._short_day(then) if (then.hour, then.minute) == (0, 0) else f"{then:%H:%M}"
+
+    def _short_day(self, then: datetime) -> str:
+        month = self.words(f"month.{then.month}")[:3]
+        return self.words("time.short_day", day=then.day, month=month, number=then.month)
 
     def stamp(self, at_ms: int | None, how: str = "moment") -> Markup:
         """A time element: shown as ``how`` says, whole (and with its zone) where somebody asks for it."""

@@ -11,7 +11,7 @@ from pombal.model.message import Message
 
 SPANS = ("1h", "6h", "24h", "7d", "30d")
 DEFAULT_SPAN = "24h"
-SLOWEST, LATE_READ, ROUNDS = 10, 200, 8
+SLOWEST, LATE_READ, ROUNDS = 10, 200, 5
 SESSIONS = 12
 PARTS = {"figures": "latency"}
 
@@ -33,7 +33,7 @@ async def show(visit: Visit) -> Response:
         session_name=session,
         stats=stats,
         measures=rows_of(stats),
-        chart=time_chart(series),
+        chart=time_chart(series, visit.formats.zone),
         step_seconds=series.step_seconds,
         spread=spread_of(series),
         measure_names=MEASURES,

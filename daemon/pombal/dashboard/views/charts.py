@@ -3,10 +3,24 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta, tzinfo
 
-WIDTH, HEIGHT = 1080.0, 200.0  # a little room for the labels beside it, and it is as wide as a page
+WIDTH, HEIGHT = 1080.0, 200.0  # across, in units that stretch to the page; upwards, in pixels
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
-_NICE = (1, 2, 5, 10)
+# Where an axis may end (times a power of ten), and into how many parts that divides well.
+_NICE = {1: 5, 2: 4, 3: 3, 4: 4, 5: 5, 6: 3, 8: 4, 10: 5}
+_STEPS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200)
+_STEPS_DAYS = (1, 2, 7, 14)
+DAY_S = 86_400
+TIMES_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """From nothing to top, in so many parts."""
+
+    top: float
+    parts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +51,42 @@ class Line:
     dots: list[tuple[float, float]]
 
 
-def nice_top(value: float) -> float:
-    """The smallest of 1, 2, 5 × 10ⁿ that is not below value."""
+def nice_axis(value: float) -> Axis:
+    """The shortest that reaches value and ends at a round number."""
     if value <= 0:
-        return 1.0
+        return Axis(1.0, 1)
     power = 10.0 ** math.floor(math.log10(value))
-    return next(nice * power for nice in _NICE if nice * power >= value * 0.999999)
+    return next(Axis(nice * power, parts) for nice, parts in _NICE.items() if nice * power >= value * 0.999999)
 
 
-def nice_top_ms(value_ms: float) -> float:
-    """As nice_top, in the unit that a duration of that length is told in: seconds, minutes or hours."""
+def nice_axis_ms(value_ms: float) -> Axis:
+    """As nice_axis, in the unit that a duration of that length is told in: seconds, minutes or hours."""
     unit_ms = next((unit for unit in (HOUR_MS, MINUTE_MS) if value_ms >= unit), 1)
-    return nice_top(value_ms / unit_ms) * unit_ms
+    axis = nice_axis(value_ms / unit_ms)
+    return Axis(axis.top * unit_ms, axis.parts)
 
 
-def ticks_to(top: float, height: float = HEIGHT, count: int = 4) -> list[Tick]:
-    """From the bottom up, for an axis that ends at top."""
-    return [Tick(round(height - height * part / count, 2), top * part / count) for part in range(count + 1)]
+def ticks_to(axis: Axis, height: float = HEIGHT) -> list[Tick]:
+    """From the bottom up."""
+    parts = [part / axis.parts for part in range(axis.parts + 1)]
+    return [Tick(round(height * (1 - part), 2), axis.top * part) for part in parts]
+
+
+def times_between(since_ms: int, until_ms: int, zone: tzinfo) -> list[int]:
+    """About TIMES_MAX moments (epoch ms) at most, round ones where somebody lives: 14:30, or the beginning of a day."""
+    span_s = (until_ms - since_ms) / 1000
+    step_s = next((step for step in _STEPS_S if span_s / step <= TIMES_MAX), DAY_S)
+    days = next((days for days in _STEPS_DAYS if span_s / DAY_S / days <= TIMES_MAX), _STEPS_DAYS[-1])
+    found: list[int] = []
+    day = datetime.fromtimestamp(since_ms / 1000, zone).date()
+    while (begins := datetime.combine(day, time(), zone)).timestamp() * 1000 <= until_ms:
+        if step_s < DAY_S:
+            # from each midnight anew: a day has 23 hours now and then
+            found += [int(begins.timestamp() + offset_s) * 1000 for offset_s in range(0, DAY_S, step_s)]
+        elif day.toordinal() % days == 0:
+            found.append(int(begins.timestamp()) * 1000)
+        day += timedelta(days=1)
+    return sorted({at for at in found if since_ms <= at <= until_ms})
 
 
 def line_of(name: str, values: Sequence[tuple[float, float | None]], top: float) -> Line:

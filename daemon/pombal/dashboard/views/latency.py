@@ -1,14 +1,27 @@
 """The latency page: the same numbers as latency.stats and latency.series, laid out to be looked at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
+from typing import NamedTuple
 
-from pombal.dashboard.views.charts import HEIGHT, WIDTH, Bar, Line, Tick, bars_of, line_of, nice_top_ms, ticks_to
+from pombal.dashboard.views.charts import (
+    HEIGHT,
+    WIDTH,
+    Bar,
+    Line,
+    Tick,
+    bars_of,
+    line_of,
+    nice_axis_ms,
+    ticks_to,
+    times_between,
+)
 from pombal.model.latency_results import LatencyBar, LatencyPoint, LatencySeries, LatencyStats, Percentiles
 
 MEASURES = ("to_sent", "to_delivered", "to_read", "inbound")
 SHOWN_OVER_TIME = ("to_sent", "to_delivered", "inbound")
 VOLUME_HEIGHT = 48.0
-AXIS_TICKS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +45,34 @@ def rows_of(stats: LatencyStats) -> list[MeasureRow]:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What somebody sees who points at a place of the chart: p95 by measure (ms), and how many messages, late ones."""
+
+    x: float
+    width: float
+    at: int
+    p95: dict[str, float]
+    messages: int
+    late: int
+
+
+class Peak(NamedTuple):
+    value_ms: float
+    measure: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimeChart:
-    """p95 over time, with the messages of each step below. ``ticks`` in ms; ``times``: (x, epoch ms)."""
+    """p95 over time, with the messages of each step below.
+
+    ``ticks`` are in ms, ``times`` (percent from the left, epoch ms); ``peak`` is the highest point of all, None where
+    nothing was measured.
+    """
 
     lines: list[Line]
+    steps: list[Step]
+    peak: Peak | None
     volume: list[Bar]
     late: list[Bar]
     ticks: list[Tick]
@@ -44,18 +81,27 @@ class TimeChart:
     most_messages: int
 
 
-def time_chart(series: LatencySeries) -> TimeChart | None:
+def time_chart(series: LatencySeries, zone: tzinfo) -> TimeChart | None:
     """None where nothing happened."""
     points = series.results
     if not points:
         return None
     span, step = max(1, series.until - series.since), series.step_seconds * 1000
-    top = nice_top_ms(max((_p95(point, name) or 0 for point in points for name in SHOWN_OVER_TIME), default=0))
+    peak = _peak(points)
+    axis = nice_axis_ms(0 if peak is None else peak.value_ms)
     most = max(_messages(point) for point in points)
     lefts = [(point.at - series.since) / span for point in points]
     width = max(1.0, WIDTH * step / span - 1)
     return TimeChart(
-        lines=[line_of(name, _values(series, name), top) for name in SHOWN_OVER_TIME],
+        lines=[line_of(name, _values(series, name), axis.top) for name in SHOWN_OVER_TIME],
+        steps=[
+            Step(
+                round(left * WIDTH, 1), round(WIDTH * step / span, 1), point.at, _known_p95(point), _messages(point),
+                point.high_latency_count,
+            )
+            for left, point in zip(lefts, points, strict=True)
+        ],
+        peak=peak,
         volume=bars_of(
             [(left, _messages(point)) for left, point in zip(lefts, points, strict=True)], most, width, VOLUME_HEIGHT
         ),
@@ -63,14 +109,23 @@ def time_chart(series: LatencySeries) -> TimeChart | None:
             [(left, point.high_latency_count) for left, point in zip(lefts, points, strict=True)], most, width,
             VOLUME_HEIGHT,
         ),
-        ticks=ticks_to(top),
+        ticks=ticks_to(axis),
         times=[
-            (round(WIDTH * part / AXIS_TICKS, 1), series.since + span * part // AXIS_TICKS)
-            for part in range(AXIS_TICKS + 1)
+            (round(100 * (at - series.since) / span, 2), at)
+            for at in times_between(series.since, series.until, zone)
         ],
-        target_y=round(HEIGHT * (1 - series.acceptable_ms / top), 1) if series.acceptable_ms <= top else None,
+        target_y=round(HEIGHT * (1 - series.acceptable_ms / axis.top), 1) if series.acceptable_ms <= axis.top else None,
         most_messages=most,
     )  # fmt: skip
+
+
+def _known_p95(point: LatencyPoint) -> dict[str, float]:
+    return {name: p95 for name in SHOWN_OVER_TIME if (p95 := _p95(point, name)) is not None}
+
+
+def _peak(points: Sequence[LatencyPoint]) -> Peak | None:
+    found = [Peak(p95, name, point.at) for point in points for name, p95 in _known_p95(point).items()]
+    return max(found, default=None)
 
 
 def _values(series: LatencySeries, measure: str) -> list[tuple[float, float | None]]:

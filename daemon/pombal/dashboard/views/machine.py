@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pombal.dashboard.views.charts import WIDTH, Bar, Tick, bars_of, nice_top, ticks_to
+from pombal.dashboard.views.charts import WIDTH, Axis, Bar, Tick, bars_of, nice_axis, ticks_to
 from pombal.model.daemon_results import ActorFacts, CommitFacts
 
 COMMITS_SHOWN = 120
@@ -13,14 +13,18 @@ _TONES = {"running": "ok", "starting": "busy", "backing_off": "wait", "cooling_d
 
 @dataclass(frozen=True, slots=True)
 class CommitChart:
-    """The newest commits, oldest first: how long each took (ms), and how many changes it carried."""
+    """The newest commits, oldest first: how long each took (ms), and how many changes it carried.
+
+    ``places``: (x, width, the commit), for whoever points at one.
+    """
 
     durations: list[Bar]
     changes: list[Bar]
+    places: list[tuple[float, float, CommitFacts]]
     duration_ticks: list[Tick]
     change_ticks: list[Tick]
     first_at: int
-    first_x: float
+    first_percent: float
     last_at: int
 
 
@@ -33,15 +37,19 @@ def commit_chart(commits: Sequence[CommitFacts]) -> CommitChart | None:
     lefts = [(first + place) / COMMITS_SHOWN for place in range(len(shown))]
     took = [commit.seconds * 1000 for commit in shown]
     carried = [float(commit.changes) for commit in shown]
-    slowest, largest = nice_top(max(took)), nice_top(max(carried))
+    slowest, largest = nice_axis(max(took)).top, nice_axis(max(carried)).top
     width = WIDTH / COMMITS_SHOWN - 1
     return CommitChart(
         durations=bars_of(list(zip(lefts, took, strict=True)), slowest, width, CHART_HEIGHT),
         changes=bars_of(list(zip(lefts, carried, strict=True)), largest, width, CHART_HEIGHT),
-        duration_ticks=ticks_to(slowest, CHART_HEIGHT, 2),
-        change_ticks=ticks_to(largest, CHART_HEIGHT, 2),
+        places=[
+            (round(left * WIDTH, 1), round(width + 1, 1), commit) for left, commit in zip(lefts, shown, strict=True)
+        ],
+        duration_ticks=ticks_to(Axis(slowest, 2), CHART_HEIGHT),
+        # there is no half of a change
+        change_ticks=ticks_to(Axis(largest, 1 if largest % 2 else 2), CHART_HEIGHT),
         first_at=shown[0].at,
-        first_x=round(lefts[0] * WIDTH, 1),
+        first_percent=round(lefts[0] * 100, 2),
         last_at=shown[-1].at,
     )
 
