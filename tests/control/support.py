@@ -21,7 +21,7 @@ from pombal.model.events import Event, EventType
 from pombal.model.message import Direction, Message, MessageRow, MessageStatus, MessageType, Origin, show_message
 from pombal.model.params import SendParams
 from pombal.model.results import MediaStored
-from pombal.service.base import ReceiveChunk, SendAnswer, SendReply, Subscription
+from pombal.service.base import ReceiveChunk, SendAnswer, SendReply, Sends, Subscription
 
 Handler = Callable[[Any, Caller], Awaitable[BaseModel]]
 
@@ -68,13 +68,33 @@ class FakeSubscription:
 
 
 @dataclass
+class FakeSends:
+    service: "FakeService"
+    added: list[tuple[SendParams, SendReply]] = field(default_factory=list)
+
+    def add(self, params: SendParams, reply: SendReply) -> None:
+        self.service.refuse(params)
+        self.added.append((params, reply))
+
+    async def place(self) -> None:
+        if not self.added:
+            return
+        added, self.added = self.added, []
+        self.service.placed.append(len(added))
+        await self.service.room()
+        for params, reply in added:
+            self.service.take(params, reply)
+
+
+@dataclass
 class FakeService:
     """Sends are answered at once, or kept in ``uncommitted`` while ``hold`` is set."""
 
     handlers: dict[str, Handler] = field(default_factory=dict)
-    sends: list[SendParams] = field(default_factory=list)
+    sent: list[SendParams] = field(default_factory=list)
     uncommitted: list[tuple[SendParams, SendReply]] = field(default_factory=list)
     hold: bool = False
+    placed: list[int] = field(default_factory=list)
     callers: list[Caller] = field(default_factory=list)
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
     ended_subscriptions: int = 0
@@ -86,12 +106,25 @@ class FakeService:
         handler = self.handlers.get(method)
         return Reloaded(changed=[method], needs_restart=[]) if handler is None else await handler(params, caller)
 
-    async def send(self, params: SendParams, caller: Caller, reply: SendReply) -> None:
-        self.sends.append(params)
+    async def send(self, params: SendParams, caller: Caller) -> SendAnswer:
+        raise AssertionError("the control socket does not wait between one send and the next")
+
+    def sends(self, caller: Caller) -> Sends:
+        return FakeSends(self)
+
+    def refuse(self, params: SendParams) -> None:
+        """Raises what refuses it before it has a place."""
+
+    def take(self, params: SendParams, reply: SendReply) -> None:
+        self.sent.append(params)
         if self.hold:
             self.uncommitted.append((params, reply))
         else:
-            reply(SendAnswer(row(len(self.sends), params.text or ""), "suporte", created=True))
+            reply(SendAnswer(row(len(self.sent), params.text or ""), "suporte", created=True))
+
+    async def room(self) -> None:
+        """Waits for it, as a full recorder does."""
+        await trio.lowlevel.checkpoint()
 
     def commit(self) -> None:
         waiting, self.uncommitted = self.uncommitted, []

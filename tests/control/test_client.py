@@ -172,8 +172,8 @@ async def test_lone_surrogates_are_mended_by_the_daemon(tmp_path: Path) -> None:
     async with running(tmp_path, service) as server, connect(server.path) as client:
         card = {"name": "a\ud800", "number": "5511999999999"}
         await client.call("message.send", {"session": "s", "to": "1", "type": "contact", "contact": card})
-    assert service.sends[0].contact is not None
-    assert service.sends[0].contact.name == "a\ufffd"
+    assert service.sent[0].contact is not None
+    assert service.sent[0].contact.name == "a\ufffd"
 
 
 async def test_what_the_body_raises_leaves_as_it_is(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from pombal.control import connection as connection_module
 from pombal.control.connection import PAGES_MAX
 from pombal.model.caller import Caller, Role
 from pombal.model.errors import Kind, PombalError
+from pombal.model.params import SendParams
 from pombal.model.results import EventPage, MessagePage
+from pombal.service.base import SendReply
 from pombal.service.catalog import METHODS
 from tests.control.support import (
     FakeService,
@@ -86,7 +88,7 @@ async def test_a_line_over_the_limit_is_told_so_and_ends_the_connection(tmp_path
     assert answers[1]["id"] is None
     assert answers[1]["error"]["data"]["kind"] == "too_large"
     assert len(answers) == 2
-    assert len(service.sends) == 1
+    assert len(service.sent) == 1
 
 
 async def test_half_a_line_at_the_end_is_dropped(tmp_path: Path) -> None:
@@ -94,16 +96,44 @@ async def test_half_a_line_at_the_end_is_dropped(tmp_path: Path) -> None:
     async with running(tmp_path, service) as server:
         answers = await ask(server, send_request(1), send_request(2)[:-5])
     assert [answer["id"] for answer in answers] == [1]
-    assert len(service.sends) == 1
+    assert len(service.sent) == 1
 
 
 async def test_a_thousand_sends_in_one_write_keep_their_order(tmp_path: Path) -> None:
     service = FakeService()
     async with running(tmp_path, service) as server:
         answers = await ask(server, *(send_request(number, f"text {number}") for number in range(1000)))
-    assert [send.text for send in service.sends] == [f"text {number}" for number in range(1000)]
+    assert [send.text for send in service.sent] == [f"text {number}" for number in range(1000)]
     assert [answer["id"] for answer in answers] == list(range(1000))
     assert answers[7]["result"]["text_content"] == "text 7"
+
+
+async def test_sends_that_come_together_get_their_places_together_and_before_what_is_asked_behind_them(
+    tmp_path: Path,
+) -> None:
+    class Asked(FakeService):
+        async def call(self, method: str, params: Any, caller: Caller) -> Any:
+            seen.append(list(self.placed))
+            return await super().call(method, params, caller)
+
+    seen: list[list[int]] = []
+    service = Asked(hold=True)
+    async with running(tmp_path, service) as server, await server.connect() as stream:
+        await stream.send_all(
+            send_request(1) + send_request(2) + request("daemon.status", 3) + send_request(4) + send_request(5)
+        )
+        await until(lambda: len(service.sent) == 4)
+        assert (await Lines(stream).next())["id"] == 3
+    assert service.placed == [2, 2]
+    assert seen[0][0] == 2
+
+
+async def test_sends_that_fill_the_window_get_their_places_all_the_same(tmp_path: Path) -> None:
+    service = FakeService()
+    async with running(tmp_path, service, max_in_flight=3) as server:
+        answers = await ask(server, *(send_request(number) for number in range(10)))
+    assert [answer["id"] for answer in answers] == list(range(10))
+    assert max(service.placed) == 3
 
 
 async def test_a_thousand_other_requests_in_one_write_are_all_answered(tmp_path: Path) -> None:
@@ -124,11 +154,13 @@ async def test_a_send_is_answered_only_after_its_commit_and_others_overtake_it(t
 
 async def test_a_refused_send_is_answered_be_it_before_or_after_its_place(tmp_path: Path) -> None:
     class Refusing(FakeService):
-        async def send(self, params: Any, caller: Caller, reply: Any) -> None:
+        def refuse(self, params: SendParams) -> None:
             if params.text == "now":
                 raise PombalError(Kind.NOT_READY, "it is stopped", session="suporte")
             if params.text == "crash":
                 raise RuntimeError("secret text")
+
+        def take(self, params: SendParams, reply: SendReply) -> None:
             reply(PombalError(Kind.CONFLICT, "other content"))
 
     async with running(tmp_path, Refusing()) as server:
@@ -276,7 +308,7 @@ async def test_a_reader_may_look_and_nothing_else(tmp_path: Path) -> None:
     assert {method for method, kind in kinds.items() if kind == "forbidden"} == METHODS.keys() - READABLE
     assert {kind for method, kind in kinds.items() if method in READABLE} == {None, "not_found"}
     assert kinds["events.unsubscribe"] == "not_found"
-    assert not service.sends
+    assert not service.sent
 
 
 @pytest.mark.parametrize(("role", "code"), [(Role.READER, None), (Role.ADMIN, "2@abc")])
@@ -310,14 +342,13 @@ async def test_drain_refuses_what_has_come_but_not_begun(tmp_path: Path) -> None
         gate = trio.Event()
         entered = trio.Event()
 
-        async def send(self, params: Any, caller: Caller, reply: Any) -> None:
+        async def room(self) -> None:
             self.entered.set()
             await self.gate.wait()
-            await super().send(params, caller, reply)
 
     service = Slow()
     async with running(tmp_path, service) as server, await server.connect() as stream:
-        await stream.send_all(send_request(1) + send_request(2))
+        await stream.send_all(send_request(1) + request("daemon.status", 2))
         await service.entered.wait()
         server.server.drain()
         service.gate.set()

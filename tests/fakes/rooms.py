@@ -208,19 +208,7 @@ class World:
     ) -> SendAnswer:
         """The answer to a send. Raises PombalError for a refusal."""
         params = SendParams.model_validate({"session": session, "to": TO, "text": text} | fields)
-        answers: list[SendAnswer | PombalError] = []
-        done = trio.Event()
-
-        def reply(answer: SendAnswer | PombalError) -> None:
-            answers.append(answer)
-            done.set()
-
-        await self.service.send(params, caller, reply)
-        await done.wait()
-        (answer,) = answers
-        if isinstance(answer, PombalError):
-            raise answer
-        return answer
+        return await self.service.send(params, caller)
 
     def seat(self, name: str = "ana") -> Seat:
         return self.registry.find(name)

@@ -32,7 +32,9 @@ async def test_a_send_is_answered_after_its_commit(autojump_clock: MockClock, wo
     held = world.store.held = trio.Event()
     answers: list[Any] = []
 
-    await world.service.send(SendParams(session="ana", to="5511987654321", text="oi"), ADMIN, answers.append)
+    sends = world.service.sends(ADMIN)
+    sends.add(SendParams(session="ana", to="5511987654321", text="oi"), answers.append)
+    await sends.place()
     await wait_all_tasks_blocked()
     assert answers == []
     held.set()
@@ -50,8 +52,12 @@ async def test_sends_keep_the_order_in_which_they_were_given(autojump_clock: Moc
         assert isinstance(answer, SendAnswer)
         ids.append(answer.message.id)
 
+    sends = world.service.sends(ADMIN)
     for number in range(100):
-        await world.service.send(SendParams(session="ana", to="5511987654321", text=f"{number}"), ADMIN, reply)
+        sends.add(SendParams(session="ana", to="5511987654321", text=f"{number}"), reply)
+        if number % 7 == 0:
+            await sends.place()
+    await sends.place()
     await world.until_true(lambda: len(ids) == 100)
     assert ids == sorted(ids)
     texts = world.connection.execute("SELECT text_content FROM messages ORDER BY id").fetchall()
@@ -203,6 +209,36 @@ async def test_the_refusal_says_what_to_do(autojump_clock: MockClock, world: Wor
 async def test_another_owners_session_is_not_there(autojump_clock: MockClock, world: World) -> None:
     await ready(world)
     assert await outcome(world.send(caller=BIA)) == Kind.NOT_FOUND
+
+
+async def test_each_send_of_a_batch_has_its_own_answer(autojump_clock: MockClock, world: World) -> None:
+    await ready(world)
+    await send(world, message_id="m1")
+    answers: list[Any] = []
+    sends = world.service.sends(ADMIN)
+    for text, message_id in (("oi", "m1"), ("tchau", "m1"), ("oi", "m2")):
+        sends.add(SendParams(session="ana", to="5511987654321", text=text, message_id=message_id), answers.append)
+    with pytest.raises(PombalError, match="no phone number"):
+        sends.add(SendParams(session="ana", to="ana", text="oi"), answers.append)
+    await sends.place()
+    await world.until_true(lambda: len(answers) == 3)
+    again, conflict, new = answers
+    assert (again.created, conflict.kind, new.created) == (False, Kind.CONFLICT, True)
+
+
+async def test_a_batch_that_finds_the_store_down_is_refused_send_by_send(
+    autojump_clock: MockClock, world: World
+) -> None:
+    await ready(world)
+    world.store.down = "the disk is full"
+    assert await send(world) == Kind.UNAVAILABLE
+    answers: list[Any] = []
+    sends = world.service.sends(ADMIN)
+    for message_id in ("m1", "m2"):
+        sends.add(SendParams(session="ana", to="5511987654321", text="oi", message_id=message_id), answers.append)
+    await sends.place()
+    await trio.sleep(3)  # until the recorder has tried once more
+    assert [answer.kind for answer in answers] == [Kind.UNAVAILABLE] * 2
 
 
 async def test_while_the_store_is_down_sends_are_refused_at_once(autojump_clock: MockClock, world: World) -> None:

@@ -8,7 +8,6 @@ from pombal.api.requests import InlineMedia, SendBody
 from pombal.api.whose import session_or_only
 from pombal.model.caller import Caller
 from pombal.model.content import MediaReference
-from pombal.model.errors import PombalError
 from pombal.model.params import SendParams
 from pombal.service.base import SendAnswer, Service
 
@@ -22,23 +21,7 @@ async def carry_out_send(service: Service, body: SendBody, caller: Caller) -> Se
         media = MediaReference(sha256=stored.sha256, mime_type=media.mime_type, file_name=media.file_name)
     given = {name: getattr(body, name) for name in SendParams.model_fields}
     params = SendParams.model_construct(**given | {"session": session, "media": media})
-    return await _answered(service, params, caller)
-
-
-async def _answered(service: Service, params: SendParams, caller: Caller) -> SendAnswer:
-    answers: list[SendAnswer | PombalError] = []
-    is_answered = trio.Event()
-
-    def reply(answer: SendAnswer | PombalError) -> None:
-        answers.append(answer)
-        is_answered.set()
-
-    await service.send(params, caller, reply)
-    await is_answered.wait()
-    (answer,) = answers
-    if isinstance(answer, PombalError):
-        raise answer
-    return answer
+    return await service.send(params, caller)
 
 
 def _once(data: bytes) -> Callable[[], Awaitable[bytes]]:

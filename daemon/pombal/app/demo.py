@@ -13,7 +13,6 @@ from pombal.model.params import SendParams, SessionCreateParams, TokenCreatePara
 from pombal.model.results import TokenCreated
 from pombal.model.session import LinkKind
 from pombal.model.session_state import SessionStatus
-from pombal.service.base import SendAnswer
 
 if TYPE_CHECKING:
     from pombal.app.daemon import Daemon
@@ -73,13 +72,9 @@ async def play_demo(daemon: "Daemon") -> None:
 
 async def _answer(daemon: "Daemon", session: str, text: str, turn: int) -> None:
     """One answer of an agent. A session that somebody stopped, or deleted, takes none."""
-
-    def told(_: SendAnswer | PombalError) -> None:
-        """The event stream says what becomes of it."""
-
     params = SendParams(session=session, to=f"55119{90000001 + turn % 20:08d}", text=text)
     try:
-        await daemon.rooms.service.send(params, DEMO, told)
+        await daemon.rooms.service.send(params, DEMO)
     except PombalError:
         return
 

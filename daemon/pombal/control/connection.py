@@ -1,6 +1,7 @@
 """One client's connection: a task that reads requests, one that writes answers, and one for each request but sends.
 
-Sends keep their order, so the reader itself hands them over; everything else may be overtaken.
+Sends keep their order, so the reader itself hands them over, those that came together as one; everything else may be
+overtaken.
 """
 
 from contextlib import suppress
@@ -23,6 +24,7 @@ from pombal.service.base import SendAnswer, SendReply, Service
 from pombal.service.catalog import Method
 
 RECEIVE_BYTES = 65_536
+SEND = "message.send"
 # Requests of one connection that are carried out at once; of those for a page, whose answer may have megabytes, few.
 RUNNING_MAX = 64
 PAGES_MAX = 4
@@ -42,6 +44,7 @@ class Connection:
         self._service = service
         self._count = count
         self._outgoing = Outgoing(stream, settings.max_in_flight)
+        self._sends = service.sends(caller)
         self._subscriptions = Subscriptions(service, caller, self._outgoing, settings.max_subscriptions)
         self._running = trio.Semaphore(RUNNING_MAX)
         self._paging = trio.Semaphore(PAGES_MAX)
@@ -87,14 +90,22 @@ class Connection:
         reader = LineReader()
         while data := await self._receive():
             reader.receive_data(data)
-            try:
-                for line in reader.lines():
-                    if not await self._take_slot():
-                        return
-                    await self._begin(line, requests)
-            except FrameTooLong as error:
-                await self._refuse_frame(error)
+            goes_on = await self._begin_all(reader, requests)
+            await self._sends.place()
+            if not goes_on:
                 return
+
+    async def _begin_all(self, reader: LineReader, requests: trio.Nursery) -> bool:
+        """Whether more may come."""
+        try:
+            for line in reader.lines():
+                if not await self._take_slot():
+                    return False
+                await self._begin(line, requests)
+        except FrameTooLong as error:
+            await self._refuse_frame(error)
+            return False
+        return True
 
     async def _receive(self) -> bytes | bytearray:
         """Nothing at the end of input: a half-close, a broken connection, or our own end."""
@@ -108,6 +119,7 @@ class Connection:
         """Whether there is one; only ``end`` makes that no. These waits alone are cut short by it, no request is."""
         if self._outgoing.take_slot_nowait():
             return True
+        await self._sends.place()  # their answers are what makes room
         with trio.CancelScope() as self._waiting:
             await self._outgoing.take_slot()
         return not self._waiting.cancelled_caught
@@ -130,21 +142,23 @@ class Connection:
         except BadRequest as error:
             self._exchange(UNKNOWN_METHOD, error.id).refuse_line(error)
             return
+        if request.method != SEND:
+            await self._sends.place()  # what is asked for now may be about one of them
         exchange = self._exchange(request.method, request.id)
         with exchange:
             method, params = request.resolve()
             self._check(method)
-            await self._dispatch(exchange, params, requests)
+            self._dispatch(exchange, params, requests)
 
     def _check(self, method: Method) -> None:
         if self._ending:
             raise PombalError(Kind.SHUTTING_DOWN, "the daemon is stopping")
         check_access(method, self._caller)
 
-    async def _dispatch(self, exchange: Exchange, params: Params, requests: trio.Nursery) -> None:
+    def _dispatch(self, exchange: Exchange, params: Params, requests: trio.Nursery) -> None:
         match params:
             case SendParams():
-                await self._service.send(params, self._caller, _replier(exchange))
+                self._sends.add(params, _replier(exchange))
             case UnsubscribeParams():
                 self._subscriptions.end(params.subscription)
                 exchange.result(Nothing())

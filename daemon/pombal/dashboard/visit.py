@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-import trio
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -22,7 +21,6 @@ from pombal.model.caller import Caller, Role
 from pombal.model.errors import Kind, PombalError
 from pombal.model.message import Message
 from pombal.model.params import SendParams, parse_params
-from pombal.service.base import SendAnswer
 from pombal.service.catalog import METHODS
 
 LANGUAGE_COOKIE, THEME_COOKIE, ZONE_COOKIE, FLASH_COOKIE = (
@@ -128,22 +126,8 @@ class Visit:
     async def send(self, **raw: Any) -> Message:
         """message.send, once it is committed. Raises PombalError for a refusal."""
         with self._refusing("message.send"):
-            return await self._send(parse_params(SendParams, {k: v for k, v in raw.items() if v is not None}))
-
-    async def _send(self, params: SendParams) -> Message:
-        answers: list[SendAnswer | PombalError] = []
-        decided = trio.Event()
-
-        def reply(answer: SendAnswer | PombalError) -> None:
-            answers.append(answer)
-            decided.set()
-
-        await self.site.service.send(params, self._known(), reply)
-        await decided.wait()
-        (answer,) = answers
-        if isinstance(answer, PombalError):
-            raise answer
-        return answer.message
+            params = parse_params(SendParams, {k: v for k, v in raw.items() if v is not None})
+            return (await self.site.service.send(params, self._known())).message
 
     @contextmanager
     def _refusing(self, method: str) -> Iterator[None]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pombal.model.clock import Stamp
 from pombal.model.contact import Contact
+from pombal.model.errors import PombalError
 from pombal.model.frozen import frozen
 from pombal.model.message import Direction, MessageRow, MessageStatus, MessageType, Origin
 from pombal.model.session import LinkKind
@@ -109,7 +110,10 @@ class ShowCode(Change):
 
 @frozen(kw_only=True)
 class QueueMessage(Asked, Change):
-    """→ Queued, or conflict, or invalid (unknown media, quote or reaction target)."""
+    """→ Queued, or conflict, or invalid (unknown media, quote or reaction target).
+
+    refusal: what it is answered with unless it repeats a send that was accepted before.
+    """
 
     session_key: int
     message_id: str
@@ -121,6 +125,7 @@ class QueueMessage(Asked, Change):
     content: dict[str, Any] | None
     quoted_message_id: str | None
     content_hash: str
+    refusal: PombalError | None = None
 
 
 @frozen()

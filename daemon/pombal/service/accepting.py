@@ -5,14 +5,20 @@ from pombal.model.session_state import ADVICE, accepts_sends
 from pombal.session.seat import Seat
 
 
-def refuse_unless_accepting(seat: Seat) -> None:
-    """Raises PombalError (not_ready) with what to do."""
+def not_accepting(seat: Seat) -> PombalError | None:
+    """Why it takes none now, with what to do; None where it does."""
     if accepts_sends(seat.state):
-        return
+        return None
     advice = ADVICE[seat.state.reason] if seat.state.reason else "scan its QR code first"
-    raise PombalError(
+    return PombalError(
         Kind.NOT_READY,
         f"session {seat.name!r} takes no messages: it is {seat.state.status} ({advice})",
         status=seat.state.status,
         status_reason=seat.state.reason,
     )
+
+
+def refuse_unless_accepting(seat: Seat) -> None:
+    """Raises PombalError (not_ready) with what to do."""
+    if (refusal := not_accepting(seat)) is not None:
+        raise refusal

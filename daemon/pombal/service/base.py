@@ -57,17 +57,30 @@ class Subscription(Protocol):
         """The next events, at least one; waits. Raises trio.EndOfChannel when the daemon drains."""
 
 
+class Sends(Protocol):
+    """Sends that get their places in the commit order together: those of one caller, in the order of ``add``."""
+
+    def add(self, params: SendParams, reply: SendReply) -> None:
+        """Raises PombalError for what can be refused at once; reply is not called then.
+
+        Else it is called exactly once, in the trio thread: after the commit, or with what refused it.
+        """
+
+    async def place(self) -> None:
+        """Give those that were added since their places; waits for room."""
+
+
 class Service(Protocol):
     """Everything a client can ask for. Raises PombalError for what is refused."""
 
     async def call(self, method: str, params: BaseModel, caller: Caller) -> BaseModel:
         """Carry out a method of the catalog, but for message.send and events.(un)subscribe."""
 
-    async def send(self, params: SendParams, caller: Caller, reply: SendReply) -> None:
-        """message.send. Returns when the send has its place in the commit order, and waits for room before.
+    async def send(self, params: SendParams, caller: Caller) -> SendAnswer:
+        """message.send, once it is committed. Who is cancelled meanwhile takes nothing back."""
 
-        ``reply`` is called exactly once, later, in the trio thread, after the commit; not when this raises.
-        """
+    def sends(self, caller: Caller) -> Sends:
+        """message.send for who does not wait between one and the next."""
 
     async def put_media(self, receive: ReceiveChunk, caller: Caller) -> MediaStored:
         """Take a file in, as a stream: receive gives its next bytes, none at its end.

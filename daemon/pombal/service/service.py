@@ -14,7 +14,7 @@ from pombal.model.results import MediaStored
 from pombal.model.session import LinkKind
 from pombal.service.audit_methods import AuditMethods
 from pombal.service.auditing import Auditing
-from pombal.service.base import ReceiveChunk, SendReply
+from pombal.service.base import ReceiveChunk, SendAnswer
 from pombal.service.chat_methods import ChatMethods
 from pombal.service.daemon_methods import DaemonMethods
 from pombal.service.deps import Deps
@@ -23,7 +23,7 @@ from pombal.service.figure_methods import FigureMethods
 from pombal.service.latency_methods import LatencyMethods
 from pombal.service.message_methods import MessageMethods
 from pombal.service.rights_methods import RightsMethods
-from pombal.service.sending import Sending
+from pombal.service.sending import Batch, send
 from pombal.service.session_methods import CheckSettings, SessionMethods
 from pombal.service.simulator_methods import SimulatorMethods
 from pombal.service.token_methods import TokenMethods
@@ -42,7 +42,7 @@ class PombalService:
         daemon, latency, messages = DaemonMethods(deps), LatencyMethods(deps), MessageMethods(deps)
         sessions, self._media = SessionMethods(deps, latency, check_settings), MediaMethods(deps)
         simulator, tokens = SimulatorMethods(deps), TokenMethods(deps)
-        self._events, self._sending, self._auditing = EventMethods(deps), Sending(deps), Auditing(deps)
+        self._deps, self._events, self._auditing = deps, EventMethods(deps), Auditing(deps)
         rights = RightsMethods(deps, self._auditing)
         self.handlers: dict[str, Handler] = {
             "daemon.status": daemon.status,
@@ -100,8 +100,11 @@ class PombalService:
             raise PombalError(Kind.FORBIDDEN, f"{method} is about more than your own sessions; it takes the role admin")
         return await handler(params, caller)
 
-    async def send(self, params: SendParams, caller: Caller, reply: SendReply) -> None:
-        await self._sending.send(params, caller, reply)
+    async def send(self, params: SendParams, caller: Caller) -> SendAnswer:
+        return await send(self._deps, params, caller)
+
+    def sends(self, caller: Caller) -> Batch:
+        return Batch(self._deps, caller)
 
     async def put_media(self, receive: ReceiveChunk, caller: Caller) -> MediaStored:
         return await self._media.take_in(receive, caller)

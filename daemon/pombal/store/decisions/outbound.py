@@ -28,6 +28,8 @@ def queue(change: changes.QueueMessage, space: Workspace) -> changes.Queued:
         raise PombalError(
             Kind.CONFLICT, f"message_id {change.message_id!r} was used for a message that was erased; choose a new one"
         )
+    if change.refusal is not None:
+        raise change.refusal
     content = _resolved_content(change, space)
     session = space.session(change.session_key)
     if session.deleted_at is not None:
