@@ -64,6 +64,7 @@ ROWS: dict[str, Row] = {
     f"POST {M}/{{id:digits}}/cancel": Row(409, 404, 409),
     f"POST {M}/{{id:digits}}/resend": Row(409, 404, 409),
     f"POST {BASE}/send": Row(202, 404, 202, options=body(session="ana", to=TO, text=SECRET_TEXT)),
+    f"POST {BASE}/contacts/check": Row(200, 404, 200, options=body(session="ana", numbers=[TO])),
     f"POST {BASE}/contacts/export": Row(403, 403, 200, options=body(number="5511900000001")),
     f"POST {BASE}/contacts/erase": Row(403, 403, 200, options=body(number="5511900000001")),
     f"GET {BASE}/contacts/erasures/{{erasure}}": Row(403, 403, 404),

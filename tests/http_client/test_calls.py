@@ -45,6 +45,9 @@ METHODS: list[tuple[str, tuple[Any, ...], dict[str, Any], Any, tuple[str, str, A
      ("POST", "/messages/mark-read/", {"session": "suporte", "message_ids": ["A", "B"]})),
     ("cancel", (41,), {}, MESSAGE, ("POST", "/messages/41/cancel/", {})),
     ("resend", (41,), {}, MESSAGE, ("POST", "/messages/41/resend/", {})),
+    ("check_contacts", (["5511999999999"],), {"session": "suporte"},
+     {"results": [{"number": "5511999999999", "exists": False, "canonical_id": None, "lid": None}]},
+     ("POST", "/contacts/check/", {"session": "suporte", "numbers": ["5511999999999"]})),
     ("latency_stats", (), {"since": "2h", "session": None}, objects.latency(),
      ("GET", "/messages/latency-stats/", {"since": "2h"})),
 ]  # fmt: skip

@@ -59,6 +59,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "LinkCode": {"code": "2@wN8k3vQ0…,mR5c…,1", "expires_at": "2026-09-21T14:13:40.000Z"},
     "LatencyStats": STATS,
     "Marked": {"marked": 3},
+    "ContactsChecked": {
+        "results": [
+            {"number": "5511999999999", "exists": True, "canonical_id": "551199999999@s.whatsapp.net",
+             "lid": "193847562910384@lid"},
+            {"number": "5511900000000", "exists": False, "canonical_id": None, "lid": None},
+        ],
+    },
     "Erasure": {
         "erasure": "01M4QK3T9ZC8V6W2J5N7R1XBDE", "number": "5511*******99", "state": "done", "step": None,
         "wanted_at": "2026-09-21T14:13:20.000Z", "done_at": "2026-09-21T14:13:24.310Z",

@@ -10,7 +10,16 @@ from pydantic.json_schema import models_json_schema
 from pombal import __version__
 from pombal.api.documented import SCHEMAS
 from pombal.api.examples import EXAMPLES
-from pombal.api.requests import EraseBody, ExportBody, MarkReadBody, PairCodeBody, SendBody, SessionBody, StartBody
+from pombal.api.requests import (
+    ContactCheckBody,
+    EraseBody,
+    ExportBody,
+    MarkReadBody,
+    PairCodeBody,
+    SendBody,
+    SessionBody,
+    StartBody,
+)
 from pombal.model import latency_results
 from pombal.model import results as r
 from pombal.model.errors import Kind
@@ -23,12 +32,13 @@ BODIES: tuple[type[BaseModel], ...] = (
     PairCodeBody,
     MarkReadBody,
     SendBody,
+    ContactCheckBody,
     ExportBody,
     EraseBody,
 )
 RESULTS: tuple[type[BaseModel], ...] = (
     Session, Message, r.SessionPage, r.MessagePage, r.SessionDeleted, latency_results.SessionMetrics, r.LinkCode,
-    latency_results.LatencyStats, r.Marked, r.AuditPage, r.Erasure,
+    latency_results.LatencyStats, r.Marked, r.ContactsChecked, r.AuditPage, r.Erasure,
 )  # fmt: skip
 DESCRIPTION = """\
 WhatsApp sessions, messages and how long each one took.

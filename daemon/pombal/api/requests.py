@@ -48,6 +48,13 @@ class MarkReadBody(Params):
     )
 
 
+class ContactCheckBody(Params):
+    """POST /contacts/check/"""
+
+    session: OnlySession = None
+    numbers: Annotated[list[PhoneNumber], Field(min_length=1, max_length=100)] = Field(examples=[["5511999999999"]])
+
+
 class ExportBody(Params):
     """POST /contacts/export/"""
 

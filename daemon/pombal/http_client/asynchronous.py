@@ -85,6 +85,7 @@ class AsyncClient:
     pair_code = _method(calls.pair_code)
     sessions = _pages(calls.sessions)
 
+    check_contacts = _method(calls.check_contacts)
     send = _method(calls.send)
     message = _method(calls.message)
     mark_read = _method(calls.mark_read)

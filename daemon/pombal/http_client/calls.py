@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pombal.model.ids import new_ulid
 from pombal.model.latency_results import LatencyStats, SessionMetrics
 from pombal.model.message import Message
-from pombal.model.results import LinkCode, Marked, SessionDeleted
+from pombal.model.results import ContactsChecked, LinkCode, Marked, SessionDeleted
 from pombal.model.session import Session
 
 Result = TypeVar("Result")
@@ -113,6 +113,11 @@ def sessions(**filters: Any) -> Call[Page[Session]]:
 
 
 # Messages
+
+
+def check_contacts(numbers: Sequence[str], *, session: str | None = None) -> Call[ContactsChecked]:
+    """Which numbers are on WhatsApp, in the order asked; at most 100."""
+    return _post("/contacts/check/", ContactsChecked, _given(session=session, numbers=list(numbers)))
 
 
 def send(

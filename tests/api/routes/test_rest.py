@@ -7,7 +7,7 @@ import pytest
 from trio.testing import MockClock
 
 from pombal.model.caller import Role
-from tests.api.client import Http, Platform, platform
+from tests.api.client import TO, Http, Platform, platform
 
 
 class TestEvents:
@@ -67,6 +67,20 @@ class TestEvents:
     @pytest.mark.parametrize("query", ["after=-1", "types=x", "limit=1001", "session=", "after=" + "9" * 30])
     async def test_bad_queries(self, ana: Http, query: str) -> None:
         await ana.refused("GET", f"/api/v1/events/?{query}", 422, "invalid")
+
+
+class TestContacts:
+    async def test_which_numbers_are_on_whatsapp(self, dx: Platform, ana: Http) -> None:
+        await ana.refused("POST", "/contacts/check/", 404, "not_found", json={"numbers": [TO]})
+        await ana.ok("POST", "/sessions/start/", 201)
+        await dx.world.until("ana", "ready")
+        found = await ana.ok("POST", "/contacts/check/", json={"numbers": ["+55 11 98765-4321", "551122223333"]})
+        assert [each["number"] for each in found["results"]] == [TO, "551122223333"]
+        assert all(each["exists"] and each["canonical_id"] for each in found["results"])
+        await ana.refused("POST", "/contacts/check/", 422, "invalid", json={"numbers": ["ana"]})
+        await ana.refused("POST", "/contacts/check/", 422, "invalid", json={"numbers": []})
+        await ana.ok("POST", "/sessions/stop/")
+        await ana.refused("POST", "/contacts/check/", 423, "not_ready", json={"numbers": [TO]})
 
 
 class TestAround:

@@ -1,4 +1,4 @@
-"""/api/v1/whatsapp/contacts: the rights of a contact, for admins.
+"""/api/v1/whatsapp/contacts: who is on WhatsApp; and the rights of a contact, for admins.
 
 Numbers travel in bodies and not in paths: those stand in the logs of every proxy.
 """
@@ -14,7 +14,8 @@ from pombal.api.answers import UNCACHED, answer
 from pombal.api.context import api_of
 from pombal.api.documented import answers, json_request, refusals
 from pombal.api.json_bodies import json_body
-from pombal.api.requests import EraseBody, ExportBody
+from pombal.api.requests import ContactCheckBody, EraseBody, ExportBody
+from pombal.api.whose import session_or_only
 from pombal.model import params as p
 from pombal.model.caller import Caller
 from pombal.model.erasure import ErasureState
@@ -25,6 +26,21 @@ router = APIRouter(prefix="/api/v1/whatsapp/contacts", tags=["contacts"], depend
 
 ZIP = "application/zip"
 ErasureId = Annotated[str, Path(min_length=1, max_length=64, description="As the erasure was answered with.")]
+
+
+@router.post(
+    "/check",
+    summary="Which numbers are on WhatsApp",
+    responses={200: answers("In the order asked.", "ContactsChecked"), **refusals(404, 423, has_body=True)},
+    openapi_extra=json_request(ContactCheckBody, {"session": "suporte", "numbers": ["5511999999999"]}),
+)
+async def check(request: Request, caller: Authorized) -> Response:
+    """Asks WhatsApp, so the session has to be ready. Without `session`: the only one. A send does so by itself."""
+    service = api_of(request).service
+    body = await json_body(request, ContactCheckBody)
+    session = await session_or_only(service, caller, body.session)
+    params = p.ContactCheckParams(session=session, numbers=body.numbers)
+    return answer(await service.call("contact.check", params, caller))
 
 
 @router.post(
