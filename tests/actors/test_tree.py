@@ -59,6 +59,21 @@ def test_pages_are_sorted_and_meet_without_gaps(tree: ActorTree) -> None:
     assert tree.page("unheard of") == []
 
 
+def test_the_daemons_own_come_before_those_of_which_there_are_many(tree: ActorTree) -> None:
+    for name, kind in (("gateway-1", "gateway"), ("ana", "session"), ("web", "web"), ("control", "control")):
+        tree.enter(name, kind)
+    assert [info.name for info in tree.page()] == ["control", "web", "gateway-1", "ana"]
+    assert [info.name for info in tree.page(after=("web", "web"))] == ["gateway-1", "ana"]
+
+
+def test_those_that_have_crashed_are_found_among_many(tree: ActorTree) -> None:
+    for number in range(5):
+        tree.enter(f"{number}", "session")
+    tree.page()[3].crashed(ValueError("boom"))
+    assert [info.name for info in tree.page(crashed=True)] == ["3"]
+    assert [info.name for info in tree.page(crashed=False)] == ["0", "1", "2", "4"]
+
+
 def test_one_name_of_a_kind_lives_once(tree: ActorTree) -> None:
     first = tree.enter("one", "session")
     with pytest.raises(ValueError, match="session named one"):

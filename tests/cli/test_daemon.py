@@ -41,8 +41,8 @@ def test_ps_shows_every_actor(run: Runner, daemon: FakeDaemon) -> None:
 
 def test_ps_kind_and_limit(run: Runner, daemon: FakeDaemon) -> None:
     daemon.answers["daemon.actors"] = {"results": [objects.actor("a")], "next": "more"}
-    outcome = run("ps", "--kind", "session", "--limit", "1")
-    assert daemon.calls == [("daemon.actors", {"kind": "session", "limit": 1})]
+    outcome = run("ps", "--kind", "session", "--crashed", "--limit", "1")
+    assert daemon.calls == [("daemon.actors", {"kind": "session", "crashed": True, "limit": 1})]
     assert "there are more" in outcome.err
 
 

@@ -86,10 +86,12 @@ async def test_the_machine_room_shows_health_commits_listeners_and_actors(admin:
     page = await admin.get("/machine")
     assert "All is well" in page
     assert '<rect class="commit"' in page
-    assert 'id="actor-session-ana"' in page
+    assert page.index('id="branch-session"') < page.index('id="actor-session-ana"')
+    assert "No actor has crashed" in await admin.get("/machine?crashed=1")
     assert "Nobody listens." in page
     only = await admin.get("/machine?kind=session&_part=actors")
     assert "actor-session-ana" in only
+    assert "branch-session" not in only
     assert "<html" not in only
 
 

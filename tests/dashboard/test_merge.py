@@ -32,17 +32,17 @@ def part(numbers: range, older: int | None) -> str:
 
 
 class Thread:
-    """The part of a page that shows a thread, which grows downwards."""
+    """The part of a page that shows a thread, which grows downwards; or a list (grow: "") that is shown whole."""
 
-    def __init__(self, page: Page, html: str) -> None:
+    def __init__(self, page: Page, html: str, grow: str = "down") -> None:
         self._page = page
         page.evaluate(
-            """html => {
-                document.body.innerHTML = `<div data-grow="down">${html}</div>`;
+            """([html, grow]) => {
+                document.body.innerHTML = `<div data-grow="${grow}">${html}</div>`;
                 window.merging.remember(document.body);
                 window.first = document.querySelector("[data-list]").firstElementChild;
             }""",
-            html,
+            [html, grow],
         )
 
     def merge(self, html: str) -> None:
@@ -98,6 +98,16 @@ def test_a_long_thread_is_cut_at_its_far_end_and_the_way_leads_there(page: Page,
     assert shown == list(range(shown[0], began_at + 490))[-len(shown) :]
     assert 300 <= len(shown) <= 400
     assert thread.older() == f"http://pombal/chat?before={shown[0]}"
+
+
+def test_what_lies_beyond_the_part_that_is_asked_for_stays(page: Page) -> None:
+    """A list that is longer than one request brings is not cut under the eyes of whoever has scrolled to its end."""
+    table = Thread(page, part(range(1, 11), older=None), grow="")
+    table.merge(part(range(1, 7), older=6).replace('<li id="m-2" data-cursor="2">2</li>', ""))
+    assert table.shown() == [1, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert table.older() is None
+    table.merge(part(range(1, 7), older=None))
+    assert table.shown() == [1, 2, 3, 4, 5, 6]
 
 
 def test_what_changed_is_replaced_in_its_place(page: Page) -> None:

@@ -290,6 +290,19 @@ class TestMachine:
             name="a", kind="session", state="backing_off", mailbox_depth=48, mailbox_capacity=64, restarts=1,
             last_crash=None, uptime_seconds=1, memory_bytes=None,
         )  # fmt: skip
-        line = machine.actor_line(actor)
-        assert (line.tone, line.fullness) == ("wait", 0.75)
-        assert machine.actor_line(actor.model_copy(update={"mailbox_capacity": 0})).fullness == 0
+        (line,) = machine.actor_lines([actor])
+        assert (line.tone, line.fullness, line.crash) == ("wait", 0.75, None)
+        (line,) = machine.actor_lines([actor.model_copy(update={"mailbox_capacity": 0})])
+        assert line.fullness == 0
+
+    def test_what_there_is_many_of_is_a_branch_of_the_tree(self) -> None:
+        plain = {
+            "state": "running", "mailbox_depth": 0, "mailbox_capacity": 0, "restarts": 0, "uptime_seconds": 1,
+            "memory_bytes": None, "last_crash": "2026-09-21T13:13:19.412Z ValueError: bad frame",
+        }  # fmt: skip
+        named = (("http", "http"), ("gateway-1", "gateway"), ("ana", "session"), ("bia", "session"))
+        lines = machine.actor_lines(ActorFacts.model_validate(plain | {"name": n, "kind": k}) for n, k in named)
+        assert [(line.branch, line.begins) for line in lines] == [
+            (None, False), ("gateway", True), ("session", True), ("session", False),
+        ]  # fmt: skip
+        assert lines[0].crash == (1_789_996_399_412, "ValueError: bad frame")

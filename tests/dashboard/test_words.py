@@ -12,6 +12,7 @@ from pombal.dashboard.pages.latency import SPANS
 from pombal.dashboard.pages.messages import SPANS as MESSAGE_SPANS
 from pombal.dashboard.pages.session_actions import ASKED_FIRST, AT_ONCE
 from pombal.dashboard.views.latency import MEASURES
+from pombal.dashboard.views.machine import BRANCHES
 from pombal.dashboard.views.stages import STAGES
 from pombal.dashboard.visit import THEMES
 from pombal.dashboard.words import LANGUAGES, choose, words_of
@@ -29,7 +30,8 @@ CHECKS = ("loop", "writer", "store", "links")
 FAMILIES: dict[str, Iterable[object]] = {
     "status": SessionStatus, "reason": Reason, "advice": [*Reason, "qrcode"], "link": LinkKind, "type": MessageType,
     "direction": Direction, "message_status": MessageStatus, "error": Kind, "error_text": Kind,
-    "actor_state": ActorState,
+    "actor_state": ActorState, "branch": BRANCHES,
+    "actor": ["control", "erasing", "housekeeping", "http", "recorder", "retention", "web"],
     "theme": THEMES, "role": [Role.ADMIN, Role.USER], "span": [*SPANS, *MESSAGE_SPANS], "measure": MEASURES,
     "stage": STAGES, "month": range(1, 13), "nav": ["sessions", "messages", "latency", "machine"],
     "origin": [Origin.DEVICE, Origin.HISTORY], "check": CHECKS, "check_fails": CHECKS,

@@ -143,6 +143,7 @@ async def test_actors_show_a_crash(autojump_clock: MockClock, world: World) -> N
     (actor,) = (await ask(world, "daemon.actors", kind="session"))["results"]
     assert actor["restarts"] == 1
     assert "told to crash" in actor["last_crash"]
+    assert (await ask(world, "daemon.actors", crashed=True))["results"] == [actor]
 
 
 async def test_reload(autojump_clock: MockClock, world: World) -> None:

@@ -131,12 +131,28 @@ class ActorTree:
         if of_kind.get(info.name) is info:
             del of_kind[info.name]
 
-    def page(self, kind: str | None = None, after: tuple[str, str] | None = None, limit: int = 100) -> list[ActorInfo]:
-        """At most limit actors in the order of (kind, name), those past ``after``; pass the last one's to go on."""
+    def page(
+        self,
+        kind: str | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int = 100,
+        *,
+        crashed: bool | None = None,
+    ) -> list[ActorInfo]:
+        """At most limit actors, those past ``after``; pass the (kind, name) of the last to go on.
+
+        The daemon's own come first, then those of which there are many, in the order of (kind, name). crashed: only
+        those that have crashed since they entered, or only those that never did.
+        """
         kinds = [kind] if kind is not None else list(self._actors)
         found = (info for each in kinds for info in self._actors.get(each, {}).values())
-        wanted = (info for info in found if after is None or _place(info) > after)
-        return heapq.nsmallest(limit, wanted, key=_place)
+        wanted = (
+            info
+            for info in found
+            if (after is None or _place(info.kind, info.name) > _place(*after))
+            and (crashed is None or crashed == (info.last_crash is not None))
+        )
+        return heapq.nsmallest(limit, wanted, key=lambda info: _place(info.kind, info.name))
 
     def max_depths(self) -> dict[str, int]:
         """The fullest mailbox of each kind that has any."""
@@ -148,5 +164,6 @@ class ActorTree:
         return depths
 
 
-def _place(info: ActorInfo) -> tuple[str, str]:
-    return info.kind, info.name
+def _place(kind: str, name: str) -> tuple[bool, str, str]:
+    """An actor that there is one of has its kind for a name."""
+    return kind != name, kind, name

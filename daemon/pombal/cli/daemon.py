@@ -43,6 +43,7 @@ def status(socket: Socket = None, as_json: Json = False) -> None:
 
 def ps(
     kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only actors of this kind.")] = None,
+    crashed: Annotated[bool, typer.Option("--crashed", help="Only actors that have crashed.")] = False,
     limit: Limit = None,
     everything: Everything = False,
     socket: Socket = None,
@@ -53,7 +54,7 @@ def ps(
     All of them in a table; with --json a page at a time.
     """
     whole = everything or (limit is None and not as_json)
-    params = given(kind=kind, limit=limit)
+    params = given(kind=kind, crashed=crashed or None, limit=limit)
     show_pages(socket, "daemon.actors", params, everything=whole, as_json=as_json, render=render_actors)
 
 

@@ -34,9 +34,15 @@ class TypedMethods:
         return await self._ask("daemon.status", daemon_results.DaemonStatus)
 
     async def daemon_actors(
-        self, *, kind: str | None = None, limit: int | None = None, cursor: str | None = None
+        self,
+        *,
+        kind: str | None = None,
+        crashed: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
     ) -> daemon_results.ActorPage:
-        return await self._ask("daemon.actors", daemon_results.ActorPage, kind=kind, limit=limit, cursor=cursor)
+        params = {"kind": kind, "crashed": crashed, "limit": limit, "cursor": cursor}
+        return await self._ask("daemon.actors", daemon_results.ActorPage, **params)
 
     async def daemon_internals(self) -> daemon_results.DaemonInternals:
         return await self._ask("daemon.internals", daemon_results.DaemonInternals)

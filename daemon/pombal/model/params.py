@@ -51,6 +51,7 @@ class ActorsParams(Params):
     """daemon.actors"""
 
     kind: Annotated[str, Field(max_length=64)] | None = Field(None, description="Only actors of this kind.")
+    crashed: bool | None = Field(None, description="Only those that have crashed; false: only those that never did.")
     limit: Limit = 50
     cursor: Cursor | None = None
 

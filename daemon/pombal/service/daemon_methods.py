@@ -54,7 +54,7 @@ class DaemonMethods:
             if not slash:
                 raise invalid("cursor: not one of ours; pass `next` of the page before as it is")
             after = kind, name
-        found = self._deps.tree.page(params.kind, after, params.limit + 1)
+        found = self._deps.tree.page(params.kind, after, params.limit + 1, crashed=params.crashed)
         page, cursor = split(found, params.limit, lambda info: f"{info.kind}/{info.name}")
         return daemon_results.ActorPage(results=[_facts(info) for info in page], next=cursor)
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from pombal.dashboard.views.charts import WIDTH, Axis, Bar, Tick, bars_of, nice_axis, ticks_to
 from pombal.model.daemon_results import ActorFacts, CommitFacts
+from pombal.model.times import parse_time
 
 COMMITS_SHOWN = 120
 CHART_HEIGHT = 90.0
+BRANCHES = ("gateway", "session")
 _TONES = {"running": "ok", "starting": "busy", "backing_off": "wait", "cooling_down": "bad", "stopped": "idle"}
 
 
@@ -61,11 +63,36 @@ def nearest_rank(values: Iterable[float], fraction: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class ActorLine:
+    """``branch``: what the daemon has many of, and this is one of; ``begins``: the first of them.
+
+    ``crash``: (epoch ms, the exception in a line), of the last one.
+    """
+
     actor: ActorFacts
     tone: str
     fullness: float
+    branch: str | None
+    begins: bool
+    crash: tuple[int, str] | None
 
 
-def actor_line(actor: ActorFacts) -> ActorLine:
+def actor_lines(actors: Iterable[ActorFacts]) -> list[ActorLine]:
+    lines: list[ActorLine] = []
+    before = None
+    for actor in actors:
+        branch = actor.kind if actor.kind in BRANCHES else None
+        lines.append(_actor_line(actor, branch, begins=branch is not None and branch != before))
+        before = branch
+    return lines
+
+
+def _actor_line(actor: ActorFacts, branch: str | None, *, begins: bool) -> ActorLine:
     full = actor.mailbox_depth / actor.mailbox_capacity if actor.mailbox_capacity else 0.0
-    return ActorLine(actor, _TONES.get(actor.state, "idle"), full)
+    return ActorLine(actor, _TONES.get(actor.state, "idle"), full, branch, begins, _crash(actor))
+
+
+def _crash(actor: ActorFacts) -> tuple[int, str] | None:
+    if actor.last_crash is None:
+        return None
+    at, _, error = actor.last_crash.partition(" ")
+    return parse_time(at, 0), error

@@ -35,19 +35,22 @@ function replaceChild(old, fresh) {
   return fresh;
 }
 
-// Lists grow at one end ("down": a thread, "up": newest first) or are shown whole (no `grow`). Whether it is another list:
-// where more came than a page holds, what is between is not here, and the way to it is that of the new page.
-function mergeList(list, incoming, grow) {
+// Lists grow at one end ("down": a thread, "up": newest first) or are shown whole (no `grow`). `isAnother`: where more came
+// than a page holds, what is between is not here, and the way to it is that of the new page. `hasMore`: of a list that is
+// longer than what is asked for at once, what lies beyond stays as it is.
+function mergeList(list, incoming, grow, isWhole) {
   const known = new Map([...list.children].filter((child) => child.id).map((child) => [child.id, child]));
   const arrivals = [...incoming.children];
   const overlaps = arrivals.some((child) => known.has(child.id));
   if (!overlaps) {
     for (const child of arrivals) sources.set(child, child.outerHTML);
     list.replaceChildren(...arrivals);
-    return true;
+    return { isAnother: true, hasMore: false };
   }
   let previous = null;
   const wanted = new Set(arrivals.map((child) => child.id));
+  const places = [...known.keys()];
+  const beyond = new Set(isWhole ? [] : places.slice(places.findLastIndex((id) => wanted.has(id)) + 1));
   for (const child of arrivals) {
     const old = known.get(child.id);
     if (old) {
@@ -64,8 +67,8 @@ function mergeList(list, incoming, grow) {
       previous = child;
     }
   }
-  if (!grow) for (const [id, child] of known) if (!wanted.has(id)) child.remove();
-  return false;
+  if (!grow) for (const [id, child] of known) if (!wanted.has(id) && !beyond.has(id)) child.remove();
+  return { isAnother: false, hasMore: beyond.size > 0 };
 }
 
 // What is taken away at the far end is loaded again from where the list now ends; fresh: the link that came with the part.
@@ -101,14 +104,15 @@ export function mergePart(part, html) {
     if (focus) part.querySelector(focus)?.focus();
     return;
   }
-  const isAnother = mergeList(list, incoming, grow);
+  const isWhole = !content.querySelector("[data-more]");
+  const { isAnother, hasMore } = mergeList(list, incoming, grow, isWhole);
   for (const child of also ? [...also.children] : []) {
     const old = document.getElementById(child.id);
     if (old) replaceChild(old, child);
   }
   const more = part.querySelector("[data-more]")?.closest(".more");
   const fresh = content.querySelector("[data-more]")?.closest(".more");
-  if (!grow || isAnother) {
+  if (isAnother || (!grow && !hasMore)) {
     more?.remove();
     if (fresh && grow === "down") part.prepend(fresh); else if (fresh) part.append(fresh);
   }
