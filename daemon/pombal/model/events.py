@@ -131,13 +131,6 @@ def _first_status(kind: EventType, message: MessageRow) -> MessageStatus:
     return MessageStatus.DELIVERED if message.direction == Direction.INBOUND else MessageStatus.SENT
 
 
-def _status_at_first(kind: EventType, message: MessageRow) -> MessageStatus:
-    """What a message was when it was recorded; one written on the phone itself had been sent by then."""
-    if kind == EventType.MESSAGE_QUEUED:
-        return MessageStatus.QUEUED
-    return MessageStatus.DELIVERED if message.direction == Direction.INBOUND else MessageStatus.SENT
-
-
 def _status_data(message: MessageRow, changed: dict[str, Any]) -> dict[str, Any]:
     """Status, error, and the stamps and latencies known by then."""
     status = MessageStatus(changed["status"])
