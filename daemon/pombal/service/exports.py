@@ -24,6 +24,7 @@ EXPORTS_MAX = 2
 """Finished or being made, at once: each may be as large as all of a person's files."""
 KEPT_S = 600.0
 """How long one is kept of which nobody reads any more."""
+TRY_AGAIN_S = 10
 
 
 @dataclass(slots=True)
@@ -57,7 +58,11 @@ class Exports:
         """(its name, what it is). Raises PombalError: rate_limited, unavailable."""
         self._give_up_silent()
         if len(self._ready) + self._making >= EXPORTS_MAX:
-            raise PombalError(Kind.RATE_LIMITED, f"{EXPORTS_MAX} exports are under way; read one to its end, or wait")
+            raise PombalError(
+                Kind.RATE_LIMITED,
+                f"{EXPORTS_MAX} exports are under way; read one to its end, or wait",
+                retry_after_s=TRY_AGAIN_S,
+            )
         self._making += 1
         try:
             export = await self._made(asked)

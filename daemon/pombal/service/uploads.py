@@ -19,6 +19,9 @@ from pombal.service.deps import Deps
 from pombal.store.media_queries import is_announced
 
 
+TRY_AGAIN_S = 5  # uploads over HTTP take seconds; when one of them ends, nobody can say
+
+
 @dataclass(slots=True)
 class _Unfinished:
     upload: Upload
@@ -96,7 +99,9 @@ class MediaMethods:
         await self._give_up_silent(settings.upload_timeout_s)
         if len(self._unfinished) + self._beginning >= settings.max_uploads:
             raise PombalError(
-                Kind.RATE_LIMITED, f"{settings.max_uploads} uploads are unfinished; finish one, or try again later"
+                Kind.RATE_LIMITED,
+                f"{settings.max_uploads} uploads are unfinished; finish one, or try again later",
+                retry_after_s=TRY_AGAIN_S,
             )
         self._beginning += 1
         try:

@@ -14,6 +14,7 @@ import trio
 from trio.testing import MockClock
 
 from tests.api.client import BASE, TO, Http, Platform, platform
+from tests.service.world import ask
 
 TEXT = {"to": TO, "type": "text", "text": "Olá! Como posso ajudar?"}
 PDF = b"%PDF-1.4\n" + bytes(range(256)) * 20
@@ -311,6 +312,17 @@ class TestMultipart:
             files = {"file": ("a.bin", bytes(100_001))}
             await ana.refused("POST", "/send/", 413, "too_large", data={"to": TO}, files=files)
             assert unfinished(dx) == []
+
+    async def test_more_at_once_than_are_taken_are_told_when_to_come_again(
+        self, tmp_path: Path, autojump_clock: MockClock
+    ) -> None:
+        async with platform(tmp_path, sections={"media": {"max_uploads": 1}}) as dx:
+            ana = dx.client("ana")
+            await ana.ok("POST", "/sessions/start/", 201)
+            await ask(dx.world, "media.put", data=base64.b64encode(b"x").decode())  # the only place is taken
+            answer = await ana.post(f"{BASE}/send/", data={"to": TO}, files={"file": ("a.bin", b"x")})
+            assert (answer.status_code, answer.json()["kind"]) == (429, "rate_limited")
+            assert int(answer.headers["retry-after"]) >= 1
 
     async def test_a_client_that_goes_in_the_middle_leaves_nothing(self, dx: Platform, talk: Http) -> None:
         half = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + bytes(70_000)
