@@ -18,7 +18,6 @@ from pombal.service.base import ReceiveChunk
 from pombal.service.deps import Deps
 from pombal.store.media_queries import is_announced
 
-
 TRY_AGAIN_S = 5  # uploads over HTTP take seconds; when one of them ends, nobody can say
 
 
