@@ -1,6 +1,7 @@
 """Conversations over ASGI: chats, threads, what is written, what comes in, files, and messages over all chats."""
 
 import re
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -144,6 +145,12 @@ async def test_messages_are_found_by_words_and_filters(admin: Browser, world: Wo
     await world.send("Já saiu")
     assert "Cadê meu pedido?" in await admin.get("/messages?search=pedi")
     assert "Cadê" not in await admin.get("/messages?direction=outbound")
+    number = quote_plus("+55 11 92222-0000")
+    assert "Cadê" in await admin.get(f"/messages?search={number}")
+    assert "5511922220000" in await admin.get(f"/sessions/ana/chats?chat_search={number}")
+    phone = world.row("ana").phone_number or ""
+    written = quote_plus(f"+{phone[:2]} ({phone[2:4]}) {phone[4:]}")
+    assert "/sessions/ana" in await admin.get(f"/sessions?search={written}")
     assert "No message fits" in await admin.get("/messages?search=nada")
     assert "No message fits" in await admin.get("/messages?slow=1")
     await admin.get("/messages?session=nobody", 404)

@@ -34,7 +34,17 @@ PORTUGUESE: dict[str, list[tuple[dict[str, str], int, str]]] = {
     ],
     "/sessions/ana/link": [({"phone_number": "5511922220000"}, 200, "Só há código enquanto a sessão mostra")],
     "/sessions/ana/scan": [({}, 423, "A sessão não mostra código agora")],
-    "/sessions/nada/do/start": [({}, 404, "Não há nada aqui")],
+    "/sessions/nada/do/start": [({}, 404, "Não há sessão com esse nome")],
+    "/messages/77/resend": [({}, 404, "Não há essa mensagem")],
+}
+ASKED = {
+    "/messages?since=ontem": "Isto não é um horário",
+    "/messages?status=nova": "Não existe essa situação",
+    "/messages?direction=x": "Não existe esse sentido",
+    "/messages?message_type=x": "Não existe esse tipo",
+    "/messages?cursor=x": "Este ponto da lista não existe",
+    "/sessions?cursor=x": "Este ponto da lista não existe",
+    "/machine?cursor=x": "Este ponto da lista não existe",
 }
 
 
@@ -45,7 +55,14 @@ async def test_a_form_is_refused_in_the_language_of_whoever_sent_it(sign_in: Sig
     for fields, status, words in PORTUGUESE[path]:
         answer = await browser.post(path, fields)
         assert (answer.status_code, words in answer.text) == (status, True), answer.text
-        assert 'class="daemon-says"' not in answer.text or status == 404, "English beside words that say as much"
+        assert 'class="daemon-says"' not in answer.text, "English beside words that say as much"
+
+
+@pytest.mark.parametrize("path", ASKED)
+async def test_an_address_that_asks_for_what_is_not_there_is_refused_in_words_too(sign_in: Sign, path: str) -> None:
+    page = await sign_in(language="pt-BR").get(path, 422)
+    assert ASKED[path] in page
+    assert 'class="daemon-says"' not in page
 
 
 async def test_a_session_that_takes_no_messages_says_why_in_that_language(sign_in: Sign, world: World) -> None:

@@ -81,7 +81,8 @@ def test_every_key_is_used_and_every_key_that_is_used_is_there() -> None:
 
 
 def test_refusals_have_words_for_methods_and_kinds_that_there_are() -> None:
-    possible = {f"refused.{method.replace('.', '_')}_{kind}" for method in METHODS for kind in Kind}
+    about = {method.partition(".")[0] for method in METHODS}
+    possible = {f"refused.{name.replace('.', '_')}_{kind}" for name in [*METHODS, *about] for kind in Kind}
     assert possible >= REFUSED
 
 

@@ -56,5 +56,7 @@ def _of_state(words: Words, error: PombalError) -> str | None:
 
 
 def _of_method(words: Words, error: PombalError, method: str | None) -> str | None:
-    key = f"refused.{(method or '').replace('.', '_')}_{error.kind}"
-    return words(key) if words.has(key) else None
+    """Of the method, else of what it is about: `refused.session_start_not_found`, `refused.session_not_found`."""
+    about_what, _, does = (method or "").partition(".")
+    keys = (f"refused.{about_what}_{does}_{error.kind}", f"refused.{about_what}_{error.kind}")
+    return next((words(key) for key in keys if words.has(key)), None)

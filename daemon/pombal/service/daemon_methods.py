@@ -13,7 +13,7 @@ from pombal.model.errors import invalid
 from pombal.model.session_state import SessionStatus
 from pombal.model.times import iso
 from pombal.service.deps import Deps
-from pombal.service.pages import split
+from pombal.service.pages import bad_cursor, split
 from pombal.store.migrations import SCHEMA_VERSION
 
 
@@ -52,7 +52,7 @@ class DaemonMethods:
         if params.cursor is not None:
             kind, slash, name = params.cursor.partition("/")
             if not slash:
-                raise invalid("cursor: not one of ours; pass `next` of the page before as it is")
+                raise bad_cursor()
             after = kind, name
         found = self._deps.tree.page(params.kind, after, params.limit + 1, crashed=params.crashed)
         page, cursor = split(found, params.limit, lambda info: f"{info.kind}/{info.name}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from pombal.model.errors import invalid
+from pombal.model.errors import PombalError, invalid
 
 T = TypeVar("T")
 
@@ -13,7 +13,7 @@ def cursor_number(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
-        raise invalid("cursor: not one of ours; pass `next` of the page before as it is")
+        raise bad_cursor()
     return int(cursor)
 
 
@@ -22,3 +22,8 @@ def split(rows: list[T], limit: int, place: Callable[[T], object]) -> tuple[list
     if len(rows) <= limit:
         return rows, None
     return rows[:limit], str(place(rows[limit - 1]))
+
+
+def bad_cursor() -> PombalError:
+    reason = "not one of ours; pass `next` of the page before as it is"
+    return invalid(f"cursor: {reason}", errors=[{"field": "cursor", "reason": reason}])

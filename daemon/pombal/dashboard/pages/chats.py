@@ -13,6 +13,7 @@ from pombal.dashboard.views.conversations import (
     address_of,
     chat_line,
     message_line,
+    search_for,
     thread_of,
     title_of,
 )
@@ -57,7 +58,11 @@ async def _list(visit: Visit) -> dict[str, Any]:
     session = await visit.ask("session.get", name=visit.path("session"))
     search = visit.query("chat_search")
     page = await visit.ask(
-        "chat.list", session=session.id, search=search, limit=visit.limit(CHATS), cursor=visit.query("chat_cursor")
+        "chat.list",
+        session=session.id,
+        search=search_for(search),
+        limit=visit.limit(CHATS),
+        cursor=visit.query("chat_cursor"),
     )
     return {
         "session": session,

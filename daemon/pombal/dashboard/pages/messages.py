@@ -8,11 +8,13 @@ from pombal.dashboard.app import Page
 from pombal.dashboard.beside import beside
 from pombal.dashboard.guard import safe_path
 from pombal.dashboard.pages.chats import chat_path
-from pombal.dashboard.views.conversations import message_line
+from pombal.dashboard.refusals import about
+from pombal.dashboard.views.conversations import message_line, search_for
 from pombal.dashboard.visit import Visit
 from pombal.model.errors import not_found
 from pombal.model.message import Direction, Message, MessageStatus, MessageType
 from pombal.model.params_base import INT64_MAX
+from pombal.model.times import parse_time
 
 LIMIT = 50
 PARTS = {"list": "message_rows"}
@@ -23,8 +25,13 @@ SPANS = ("15m", "1h", "24h", "7d", "30d")
 async def show(visit: Visit) -> Response:
     mark = await visit.mark()
     filters = {name: visit.query(name) for name in FILTERS}
+    if filters["since"] is not None:
+        with about("since"):
+            parse_time(filters["since"], visit.formats.now_ms)
     slow = visit.query("slow") is not None
-    asked: dict[str, Any] = filters | {"limit": LIMIT, "cursor": visit.query("cursor")}
+    asked: dict[str, Any] = filters | {
+        "search": search_for(filters["search"]), "limit": LIMIT, "cursor": visit.query("cursor")
+    }  # fmt: skip
     page = await visit.ask("message.high_latency" if slow else "message.list", **asked)
     known = await beside(visit, page.results)
     return visit.page(

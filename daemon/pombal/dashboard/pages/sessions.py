@@ -6,6 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from pombal.dashboard.app import Page
 from pombal.dashboard.refusals import Refusal, about
+from pombal.dashboard.views.conversations import search_for
 from pombal.dashboard.views.sessions import SessionLine, lines_of, tiles_of
 from pombal.dashboard.visit import Visit
 from pombal.model.errors import STATUS_OF_KIND, PombalError
@@ -43,7 +44,10 @@ async def show(visit: Visit) -> Response:
 async def _lines(visit: Visit, filters: dict[str, str | None]) -> tuple[list[SessionLine], str | None]:
     """The lines, and the cursor of those after them. A module asks for as many as it has in its page."""
     owner = filters["owner"] if visit.is_admin else None
-    asked_for: dict[str, Any] = filters | {"owner": owner, "limit": visit.limit(LIMIT), "cursor": visit.query("cursor")}
+    asked_for: dict[str, Any] = filters | {
+        "search": search_for(filters["search"]), "owner": owner, "limit": visit.limit(LIMIT),
+        "cursor": visit.query("cursor"),
+    }  # fmt: skip
     page = await visit.ask("session.list", **asked_for)
     if not page.results:
         return [], None

@@ -1,5 +1,6 @@
 """Chats and messages as they are read: who wrote, what stands there, and what has become of it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
@@ -16,6 +17,7 @@ INLINE_TYPES = {
     "audio": frozenset({"audio/ogg", "audio/mpeg", "audio/mp4", "audio/aac", "audio/wav", "audio/webm", "audio/opus"}),
     "video": frozenset({"video/mp4", "video/webm", "video/ogg"}),
 }
+_NUMBER = re.compile(r"\+[0-9 ().\u00a0-]*[0-9]")
 _CAN_RESEND = frozenset({MessageStatus.FAILED, MessageStatus.UNCERTAIN})
 
 
@@ -46,6 +48,13 @@ def address_of(chat_id: str, number: str | None) -> str:
     if number:
         return f"+{number}"
     return f"+{user}" if server == USER_SERVER and user.isdigit() else chat_id
+
+
+def search_for(typed: str | None) -> str | None:
+    """What is asked for where somebody typed this: a number as people write it is its digits, as it is recorded."""
+    if typed is None or not _NUMBER.fullmatch(typed):
+        return typed
+    return "".join(filter(str.isdigit, typed))
 
 
 @dataclass(frozen=True, slots=True)
