@@ -46,8 +46,10 @@ log = structlog.get_logger()
 CORE_POLICY = RestartPolicy(intensity=5, period_s=60.0, backoff_min_s=0.1, backoff_max_s=5.0)
 STATUS_EVERY_S = 5.0
 # Ten thousand sessions that start are millions of objects, and none is garbage. Python's own 700 looks for some among
-# them at every turn, and walks them all several times, half a second each.
-GC_THRESHOLDS = (10_000, 20, 10)
+# them at every turn, and walks them all several times, half a second each. A thousand messages of one transaction are
+# tens of thousands of objects for a moment: a threshold below that looks through them again and again in vain. One far
+# above it would take tens of milliseconds at a time.
+GC_THRESHOLDS = (30_000, 7, 10)
 # What is left of HTTP when the hub has closed gets this long, at most a quarter of the drain.
 WRITE_OUT_S = 5.0
 

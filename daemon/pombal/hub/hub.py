@@ -9,6 +9,7 @@ from pombal.config.settings import EventSettings
 from pombal.hub.ring import Ring
 from pombal.hub.subscription import EventFilter, Subscription
 from pombal.model.clock import Clock
+from pombal.model.events import EventType
 from pombal.store.reader import Reader
 from pombal.store.workspace import Written
 
@@ -36,7 +37,7 @@ class Hub:
         if not written:
             return
         self.ring.add(written)
-        if any((each.row.data or {}).get("messages_deleted") for each in written):
+        if any(_has_removed_messages(each) for each in written if each.row.type == EventType.SESSION_DELETED):
             self.ring.forget()  # what was purged must not be shown out of memory
         self._wake()
 
@@ -76,3 +77,7 @@ class Hub:
     def _wake(self) -> None:
         self._news.set()
         self._news = trio.Event()
+
+
+def _has_removed_messages(written: Written) -> bool:
+    return bool((written.row.data or {}).get("messages_deleted"))

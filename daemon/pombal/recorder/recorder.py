@@ -197,15 +197,11 @@ class Recorder:
         return self._under_way
 
     def _committed(self, report: CommitReport) -> None:
-        answers = iter(report.answers)
+        told = 0
         for held in self._in_hand:
-            # zip would take one answer too many from the iterator when a submission is complete
-            for _ in held.rest:
-                if (answer := next(answers, _NOTHING)) is _NOTHING:
-                    break
-                held.answers.append(answer)
-        finished = [held for held in self._in_hand if not held.rest]
-        self._in_hand = [held for held in self._in_hand if held.rest]
+            told += held.take_answers(report.answers, told)
+        finished = [held for held in self._in_hand if held.is_finished]
+        self._in_hand = [held for held in self._in_hand if not held.is_finished]
         self.commits.append(Commit(system_clock().wall_ms, len(report.answers), report.seconds))
         if self.queue_depth:
             self._begin()
@@ -236,7 +232,6 @@ def _nothing() -> None:
     """Nobody else has to know."""
 
 
-_NOTHING = object()
 _jitter = random.Random()  # noqa: S311  # spreads retries; nothing secret comes from it
 
 

@@ -32,6 +32,16 @@ class Submission:
         """What is not committed yet."""
         return self.changes[len(self.answers) :]
 
+    @property
+    def is_finished(self) -> bool:
+        return len(self.answers) == len(self.changes)
+
+    def take_answers(self, given: Sequence[Any], start: int) -> int:
+        """Those from start on are for what is not committed yet, as far as they go; how many were taken."""
+        taken = given[start : start + len(self.changes) - len(self.answers)]
+        self.answers += taken
+        return len(taken)
+
     def refuse(self, error: PombalError) -> None:
         self.answers = [error] * len(self.changes)
         self.finish()

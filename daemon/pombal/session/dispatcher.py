@@ -19,6 +19,9 @@ from pombal.session.recipients import ASKED_AT_ONCE, Recipients, is_stranger
 from pombal.session.seat import Seat
 from pombal.store.message_queries import queued_messages
 
+_AT_A_TURN = 32
+"""So many messages are handed to a link that does not let us wait, before others have their turn in the loop."""
+
 
 class Dispatcher:
     """Works while there is something to send; ``wake`` tells it of more. One for each open link.
@@ -68,6 +71,7 @@ class Dispatcher:
 
     async def _run(self, nursery: trio.Nursery) -> None:
         """Until nothing may go; an idle session has no such task."""
+        handed_over = 0
         try:
             while self._may_send() and (row := await self._pick()) is not None:
                 if is_stranger(row, self._link):
@@ -79,6 +83,9 @@ class Dispatcher:
                 # While it waited for its turn it may have been cancelled, or the account restricted.
                 if self._may_send() and self._next() is row:
                     await self._dispatch(row, message, nursery)
+                    handed_over += 1
+                    if handed_over % _AT_A_TURN == 0:
+                        await trio.lowlevel.checkpoint()
         finally:
             self.is_running = False
 

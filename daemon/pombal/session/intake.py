@@ -3,7 +3,7 @@
 Every text is made storable here, ids too: an id that is mended differently from time to time would be another message.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -29,52 +29,75 @@ def changes_of(event: base.LinkEvent, session_key: int, at: Stamp) -> list[Chang
 
     An event that cannot be recorded as what it says it is, is kept raw: a crash would only have it come again.
     """
+    make = _CHANGES.get(type(event))
+    if make is None:
+        return []
     try:
-        return list(_changes(event, session_key, at))
+        return make(event, session_key, at)
     except Exception as error:
         log.exception("event of a link not understood", session_key=session_key, event_type=type(event).__name__)
-        return list(_rejected(_raw(event), f"{type(error).__name__}: {error}", session_key, at))
+        return _rejected(_raw(event), f"{type(error).__name__}: {error}", session_key, at)
 
 
-def _changes(event: base.LinkEvent, session_key: int, at: Stamp) -> Iterator[Change]:
-    match event:
-        case base.IncomingMessage():
-            yield _message(event, session_key, at)
-        case base.Receipt(link_ids, status, whatsapp_s):
-            for link_id in link_ids:
-                yield changes.Advance(
-                    at=at, session_key=session_key, link_id=storable(link_id), status=status, whatsapp_s=whatsapp_s
-                )
-        case base.Sent(link_id, whatsapp_s):
-            yield changes.Advance(
-                at=at, session_key=session_key, link_id=storable(link_id), status=MessageStatus.SENT,
-                whatsapp_s=whatsapp_s,
-            )  # fmt: skip
-        case base.Failed(link_id, kind, detail):
-            yield changes.Advance(
-                at=at, session_key=session_key, link_id=storable(link_id), status=MessageStatus.FAILED,
-                error_kind=storable(kind), error_detail=storable(detail) or None,
-            )  # fmt: skip
-        case base.Edited(chat_id, link_id, text):
-            yield changes.EditMessage(
-                at=at, session_key=session_key, chat_id=storable(chat_id), link_id=storable(link_id),
-                text=_text(text) or "",
-            )  # fmt: skip
-        case base.Revoked(chat_id, link_id):
-            yield changes.RevokeMessage(
-                at=at, session_key=session_key, chat_id=storable(chat_id), link_id=storable(link_id)
-            )
-        case base.Garbage(raw, reason):
-            yield from _rejected(raw, reason, session_key, at)
-        case base.Gap(detail):
-            yield changes.TellGap(at=at, session_key=session_key, detail=storable(detail[:REASON_MAX_CHARACTERS]))
+def _receipt(event: base.Receipt, session_key: int, at: Stamp) -> list[Change]:
+    return [
+        changes.Advance(
+            at=at, session_key=session_key, link_id=storable(link_id), status=event.status, whatsapp_s=event.timestamp_s
+        )
+        for link_id in event.link_ids
+    ]
 
 
-def _rejected(raw: str, reason: str, session_key: int, at: Stamp) -> Iterator[Change]:
+def _sent(event: base.Sent, session_key: int, at: Stamp) -> list[Change]:
+    return [
+        changes.Advance(
+            at=at, session_key=session_key, link_id=storable(event.link_id), status=MessageStatus.SENT,
+            whatsapp_s=event.timestamp_s,
+        )
+    ]  # fmt: skip
+
+
+def _failed(event: base.Failed, session_key: int, at: Stamp) -> list[Change]:
+    return [
+        changes.Advance(
+            at=at, session_key=session_key, link_id=storable(event.link_id), status=MessageStatus.FAILED,
+            error_kind=storable(event.kind), error_detail=storable(event.detail) or None,
+        )
+    ]  # fmt: skip
+
+
+def _edited(event: base.Edited, session_key: int, at: Stamp) -> list[Change]:
+    return [
+        changes.EditMessage(
+            at=at, session_key=session_key, chat_id=storable(event.chat_id), link_id=storable(event.link_id),
+            text=_text(event.text) or "",
+        )
+    ]  # fmt: skip
+
+
+def _revoked(event: base.Revoked, session_key: int, at: Stamp) -> list[Change]:
+    return [
+        changes.RevokeMessage(
+            at=at, session_key=session_key, chat_id=storable(event.chat_id), link_id=storable(event.link_id)
+        )
+    ]
+
+
+def _garbage(event: base.Garbage, session_key: int, at: Stamp) -> list[Change]:
+    return _rejected(event.raw, event.reason, session_key, at)
+
+
+def _gap(event: base.Gap, session_key: int, at: Stamp) -> list[Change]:
+    return [changes.TellGap(at=at, session_key=session_key, detail=storable(event.detail[:REASON_MAX_CHARACTERS]))]
+
+
+def _rejected(raw: str, reason: str, session_key: int, at: Stamp) -> list[Change]:
     raw, reason = storable(raw[:RAW_MAX_CHARACTERS]), storable(reason[:REASON_MAX_CHARACTERS])
-    yield changes.KeepRejected(at=at, session_key=session_key, source="link", raw=raw, reason=reason)
     last_error = f"the link brought something that could not be understood: {reason}"
-    yield changes.CountSession(at=at, session_key=session_key, errors=1, last_error=last_error)
+    return [
+        changes.KeepRejected(at=at, session_key=session_key, source="link", raw=raw, reason=reason),
+        changes.CountSession(at=at, session_key=session_key, errors=1, last_error=last_error),
+    ]
 
 
 def _raw(event: base.LinkEvent) -> str:
@@ -84,11 +107,11 @@ def _raw(event: base.LinkEvent) -> str:
         return f"{type(event).__name__}, which cannot even be written down: {type(error).__name__}"
 
 
-def _message(event: base.IncomingMessage, session_key: int, at: Stamp) -> changes.RecordMessage:
+def _message(event: base.IncomingMessage, session_key: int, at: Stamp) -> list[Change]:
     chat_id, number = storable(event.chat_id), _optional(event.contact_number)
     participant = "" if is_person(chat_id) else storable(event.participant)  # in a private chat it says nothing more
     address = participant or chat_id
-    return changes.RecordMessage(
+    record = changes.RecordMessage(
         at=at,
         session_key=session_key,
         message_id=new_ulid(),
@@ -108,6 +131,7 @@ def _message(event: base.IncomingMessage, session_key: int, at: Stamp) -> change
         quoted_link_id=_optional(event.quoted_link_id),
         offline=event.offline,
     )
+    return [record]
 
 
 def _canonical_id(address: str, number: str | None) -> str | None:
@@ -135,3 +159,15 @@ def _storable_content(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_storable_content(part) for part in value]
     return value
+
+
+_CHANGES: dict[type[base.LinkEvent], Callable[[Any, int, Stamp], list[Change]]] = {
+    base.IncomingMessage: _message,
+    base.Receipt: _receipt,
+    base.Sent: _sent,
+    base.Failed: _failed,
+    base.Edited: _edited,
+    base.Revoked: _revoked,
+    base.Garbage: _garbage,
+    base.Gap: _gap,
+}

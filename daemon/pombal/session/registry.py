@@ -231,8 +231,8 @@ class Registry:
         for written in report.events:
             match written.row.type:
                 case EventType.MESSAGE_QUEUED | EventType.MESSAGE_STATUS if written.message is not None:
-                    if (seat := self._by_key.get(written.row.session_key)) is not None:
-                        self._message(seat, written.row, written.message)
+                    seat = self._by_key.get(written.row.session_key)
+                    if seat is not None and self._message(seat, written.row, written.message):
                         sending[seat.key] = seat
                 case EventType.SESSION_CREATED:
                     self._created(written.session)
@@ -250,12 +250,15 @@ class Registry:
         elif row.is_active:
             self.tell(seat, Start())
 
-    def _message(self, seat: Seat, event: EventRow, message: MessageRow) -> None:
-        """Let the outbox know what entered and left its queue."""
+    def _message(self, seat: Seat, event: EventRow, message: MessageRow) -> bool:
+        """Let the outbox know what entered and left its queue; whether it was anything."""
         changed = event.data or {}
         if event.type == EventType.MESSAGE_QUEUED or changed.get("status") == MessageStatus.QUEUED:
             seat.outbox.offer(message)
             self.census.queued += 1
-        elif changed.get("previous_status") == MessageStatus.QUEUED:
+            return True
+        if changed.get("previous_status") == MessageStatus.QUEUED:
             seat.outbox.left(message)
             self.census.queued -= 1
+            return True
+        return False

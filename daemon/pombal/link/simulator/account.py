@@ -110,6 +110,11 @@ class Account:
         self.next_seq += 1
         return delivery
 
+    @property
+    def may_hand_over(self) -> bool:
+        """Whether the present connection can be given more."""
+        return self._handed < min(len(self.mail), UNACKNOWLEDGED_MAX)
+
     def hand_over(self) -> list[Delivery]:
         """What the present connection has not been given yet, as far as its acknowledgements go."""
         deliveries = []

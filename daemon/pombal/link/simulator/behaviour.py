@@ -93,6 +93,8 @@ def plan_receipts(profile: SimulatorProfile, dice: Dice, sent_ms: float) -> list
 
 def _told(steps: list[Step], profile: SimulatorProfile, dice: Dice) -> list[Step]:
     """Receipts that overtake the step before them, and receipts that come twice."""
+    if not (profile.reorder_rate or profile.duplicate_rate):
+        return steps
     statuses = [status for _, status in steps]
     for index in range(1, len(steps)):
         if dice.chance(profile.reorder_rate):

@@ -107,7 +107,8 @@ class SimulatedLink:
         return last_ms + elapsed_ms - elapsed_ms % KEEPALIVE_MS
 
     async def receive(self) -> Sequence[Delivery]:
-        await trio.lowlevel.checkpoint()
+        if self._has_news:
+            await trio.lowlevel.checkpoint()
         while True:
             if self._crash is not None:
                 crash, self._crash = self._crash, None
@@ -227,8 +228,14 @@ class SimulatedLink:
             deliveries += self.account.hand_over()
         return deliveries
 
+    @property
+    def _has_news(self) -> bool:
+        """Whether ``receive`` has no need to wait."""
+        return bool(self._crash or self._lost or self._signals or self.account.may_hand_over)
+
     async def _command(self) -> None:
-        await trio.lowlevel.checkpoint()
+        """Carried out at once: whoever has many does not let go of the loop for each."""
+        await trio.lowlevel.checkpoint_if_cancelled()
         if self.is_hung:
             await trio.sleep_forever()
         self._check_alive()

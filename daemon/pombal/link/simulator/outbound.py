@@ -147,6 +147,6 @@ class Outbound:
         """A receipt waits for the account, whatever connection it comes back on; not once the device is logged out."""
         if not flight.account.is_paired:
             return
-        is_last = all(later == MessageStatus.SENT for _, later in flight.steps)
+        is_last = not flight.steps or all(later == MessageStatus.SENT for _, later in flight.steps)
         receipt = Receipt((flight.link_id,), status, self._engine.whatsapp_s)
         flight.account.keep([Parcel(receipt, settles=flight.link_id if is_last else None)])

@@ -14,16 +14,12 @@ _COMPACT_ABOVE = 64
 class Timer:
     """One action to come."""
 
-    __slots__ = ("action", "at_s", "order", "schedule")
+    __slots__ = ("action", "at_s", "schedule")
 
-    def __init__(self, at_s: float, order: int, action: Action, schedule: "Schedule") -> None:
+    def __init__(self, at_s: float, action: Action, schedule: "Schedule") -> None:
         self.at_s = at_s
-        self.order = order
         self.action: Action | None = action
         self.schedule: Schedule | None = schedule  # until it is taken to be carried out
-
-    def __lt__(self, other: "Timer") -> bool:
-        return (self.at_s, self.order) < (other.at_s, other.order)
 
     def cancel(self) -> None:
         """Done or cancelled already: changes nothing."""
@@ -39,7 +35,7 @@ class Schedule:
     __slots__ = ("_cancelled", "_heap", "_made")
 
     def __init__(self) -> None:
-        self._heap: list[Timer] = []
+        self._heap: list[tuple[float, int, Timer]] = []  # no two compare equal, so no timer is ever looked at
         self._made = 0
         self._cancelled = 0
 
@@ -49,21 +45,21 @@ class Schedule:
     @property
     def next_at_s(self) -> float:
         """When the next one is due; infinity when there is none."""
-        return self._heap[0].at_s if self._heap else math.inf
+        return self._heap[0][0] if self._heap else math.inf
 
     def add(self, now_s: float, delay_s: float, action: Action) -> Timer:
         """Times lie on a grid of milliseconds, so that many timers share a wake-up."""
         at_s = now_s if delay_s <= 0 else math.ceil((now_s + delay_s) / _GRID_S - _ROUNDING) * _GRID_S
         self._made += 1
-        timer = Timer(at_s, self._made, action, self)
-        heapq.heappush(self._heap, timer)
+        timer = Timer(at_s, action, self)
+        heapq.heappush(self._heap, (at_s, self._made, timer))
         return timer
 
     def take_due(self, now_s: float) -> list[Timer]:
         """All whose time has come; one of them may still be cancelled by another's action (its action is None then)."""
         due = []
-        while self._heap and self._heap[0].at_s <= now_s:
-            timer = heapq.heappop(self._heap)
+        while self._heap and self._heap[0][0] <= now_s:
+            _, _, timer = heapq.heappop(self._heap)
             timer.schedule = None
             if timer.action is None:
                 self._cancelled -= 1
@@ -75,6 +71,6 @@ class Schedule:
         """One of the timers has been cancelled. They are swept out before they are the most."""
         self._cancelled += 1
         if self._cancelled > max(_COMPACT_ABOVE, len(self._heap) // 2):
-            self._heap = [timer for timer in self._heap if timer.action is not None]
+            self._heap = [entry for entry in self._heap if entry[2].action is not None]
             heapq.heapify(self._heap)
             self._cancelled = 0

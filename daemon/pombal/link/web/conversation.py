@@ -148,7 +148,8 @@ class Conversation:
 
     async def receive(self) -> Sequence[Delivery]:
         """All that wait, at least one. What came before the end is handed over before LinkLost is raised."""
-        await trio.lowlevel.checkpoint()
+        if self._deliveries:
+            await trio.lowlevel.checkpoint()
         while not self._deliveries:
             self.check()
             await self._arrived.wait()
