@@ -23,6 +23,7 @@ pytestmark = pytest.mark.system("chromium")
 
 SCREENSHOTS = os.environ.get("POMBAL_SCREENSHOTS")
 WIDE, PHONE = ViewportSize(width=1280, height=860), ViewportSize(width=390, height=844)
+NARROW = ViewportSize(width=320, height=568)  # as WCAG 1.4.10 (reflow) has it
 CHAT = "/sessions/vendas/chats/5511922220000@s.whatsapp.net"
 PAGES = {
     "sign-in": "/sign-in",
@@ -36,6 +37,7 @@ PAGES = {
     "chat": CHAT,
     "messages": "/messages",
     "message": "/messages/1",
+    "long-text": "/sessions/financeiro/chats/5511966660000@s.whatsapp.net",
     "latency": "/latency?since=1h",
     "machine-room": "/machine",
     "error": "/sessions/nobody",
@@ -83,6 +85,7 @@ def furnish(daemon: LiveDaemon) -> None:
         else:
             daemon.call("message.send", session="vendas", to="5511922220000", text=text)
     show_every_kind(daemon)
+    daemon.inject("financeiro", "Segue a lista. " * 800, number="5511966660000")
     for number in range(5):
         daemon.call("message.send", session="suporte", to=f"551194444{number:04}", text="O boleto foi enviado.")
     until(lambda: not daemon.call("message.list", status="sent")["results"])
@@ -173,7 +176,7 @@ def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone(
             page.emulate_media(color_scheme="dark", reduced_motion="reduce")
             found[f"{name} in the dark"] = axe_violations(page, runOnly={"type": "rule", "values": ["color-contrast"]})
             photograph(page, f"{name}-dark")
-        page.set_viewport_size(PHONE)
+        page.set_viewport_size(NARROW)
         found[f"{name} on a phone"] = ["wider than the screen"] * overflows(page)
         if name == "chat":
             found["a chat on a phone"] = ["scrolls as a page"] * is_higher(page)
@@ -193,10 +196,12 @@ def test_photographs_of_every_page_on_a_phone(browser: Browser, daemon: LiveDaem
 
 def test_it_speaks_portuguese_and_changes_on_request(browser: Browser, daemon: LiveDaemon, token: str) -> None:
     visitor = visit(browser, daemon, token, locale="pt-BR", viewport=WIDE)
-    for name in ("sessions", "chat", "latency", "link"):
+    for name in ("sessions", "session", "chat", "messages", "latency", "link", "machine-room"):
         page = visitor.page(PAGES[name])
         assert page.locator("html").get_attribute("lang") == "pt-BR"
         photograph(page, f"{name}-pt")
+        page.set_viewport_size(NARROW)  # its words are longer
+        assert not overflows(page), name
         page.close()
     page = visitor.page("/sessions")
     page.locator("details.menu summary").click()

@@ -40,13 +40,27 @@ class Thread:
             """([html, grow]) => {
                 document.body.innerHTML = `<div data-grow="${grow}">${html}</div>`;
                 window.merging.remember(document.body);
+                const part = document.body.firstElementChild;
+                Object.assign(part.style, { height: "20rem", overflowY: "auto" });
+                part.scrollTop = part.scrollHeight;
                 window.first = document.querySelector("[data-list]").firstElementChild;
             }""",
             [html, grow],
         )
 
-    def merge(self, html: str) -> None:
-        self._page.evaluate("html => window.merging.mergePart(document.body.firstElementChild, html)", html)
+    def merge(self, html: str, *, stay: bool = False) -> None:
+        """Whoever reads its end sees what comes; stay: whoever has gone back stays where they are."""
+        self._page.evaluate(
+            """([html, stay]) => {
+                const part = document.body.firstElementChild;
+                window.merging.mergePart(part, html);
+                if (!stay) part.scrollTop = part.scrollHeight;
+            }""",
+            [html, stay],
+        )
+
+    def go_back_to_its_beginning(self) -> None:
+        self._page.evaluate("document.body.firstElementChild.scrollTop = 0")
 
     def shown(self) -> list[int]:
         lines: list[int] = self._page.evaluate(
@@ -98,6 +112,16 @@ def test_a_long_thread_is_cut_at_its_far_end_and_the_way_leads_there(page: Page,
     assert shown == list(range(shown[0], began_at + 490))[-len(shown) :]
     assert 300 <= len(shown) <= 400
     assert thread.older() == f"http://pombal/chat?before={shown[0]}"
+
+
+def test_what_somebody_has_gone_back_to_is_not_taken_away(page: Page) -> None:
+    thread = Thread(page, part(range(1, 391), older=None))
+    thread.go_back_to_its_beginning()
+    thread.merge(part(range(361, 411), older=361), stay=True)
+    assert thread.shown() == list(range(1, 411))
+    thread.merge(part(range(371, 421), older=371))
+    thread.merge(part(range(381, 431), older=381))
+    assert thread.shown() == list(range(131, 431))
 
 
 def test_what_lies_beyond_the_part_that_is_asked_for_stays(page: Page) -> None:

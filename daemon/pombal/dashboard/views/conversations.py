@@ -11,6 +11,7 @@ from pombal.model.phone import USER_SERVER
 from pombal.model.results import Chat
 
 PREVIEW_CHARACTERS = 120
+LONG_CHARACTERS, LONG_LINES = 500, 12
 # Shown in the page; everything else is offered as a file.
 INLINE_TYPES = {
     "image": frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"}),
@@ -88,8 +89,8 @@ def _named(message: Message) -> str | None:
 class MessageLine:
     """``at_ms`` is when it happened; ``day`` (an ISO date) stands with the first message of a day in a thread.
 
-    ``guilty``: the key of the words for the stage that took most of its time. ``about``: the message that it answers,
-    or reacts to, where that is known.
+    ``is_long``: scrolls in its place. ``guilty``: the key of the words for the stage that took most of its time.
+    ``about``: the message that it answers, or reacts to, where that is known.
     """
 
     message: Message
@@ -101,6 +102,7 @@ class MessageLine:
     is_late: bool
     guilty: str | None
     preview: str
+    is_long: bool
     can_cancel: bool
     can_resend: bool
     sender: str | None
@@ -153,6 +155,7 @@ def message_line(message: Message, beside: Beside = NOTHING, day: str | None = N
         is_late=message.is_latency_acceptable is False,
         guilty=None if guilty is None else stage_key(guilty, message.direction),
         preview=preview_of(message),
+        is_long=_is_long(message.text_content or ""),
         can_cancel=ours and message.status == MessageStatus.QUEUED and message.dispatched_at is None,
         can_resend=ours and message.status in _CAN_RESEND,
         sender=_sender(message),
@@ -160,6 +163,11 @@ def message_line(message: Message, beside: Beside = NOTHING, day: str | None = N
         about=None if about is None else _quote(about),
         marks=beside.marks.get(message.id, UNTOUCHED),
     )
+
+
+def _is_long(text: str) -> bool:
+    """Whether it may be higher than what is shown at once, so that a keyboard has to be able to scroll it."""
+    return len(text) > LONG_CHARACTERS or text.count("\n") > LONG_LINES
 
 
 def _quote(message: Message) -> Quote:

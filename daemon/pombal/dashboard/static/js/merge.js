@@ -1,6 +1,7 @@
 // Putting a part that was fetched into the page: what is the same stays as it is, with its focus and its place.
 const TRIM_AT = 400;
 const KEPT = 300;
+const MOST = 2000;
 const sources = new WeakMap();
 const shown = new WeakMap();
 
@@ -71,9 +72,18 @@ function mergeList(list, incoming, grow, isWhole) {
   return { isAnother: false, hasMore: beyond.size > 0 };
 }
 
+// Whether somebody reads what would be taken away: they have gone back to it, and it stays under their eyes.
+function isRead(list, grow, part) {
+  if (grow === "down") {
+    return list.children[list.children.length - KEPT - 1].getBoundingClientRect().bottom > part.getBoundingClientRect().top;
+  }
+  return list.children[KEPT].getBoundingClientRect().top < innerHeight;
+}
+
 // What is taken away at the far end is loaded again from where the list now ends; fresh: the link that came with the part.
 function trim(list, grow, part, fresh) {
   if (!grow || list.children.length <= TRIM_AT) return;
+  if (list.children.length <= MOST && isRead(list, grow, part)) return;
   while (list.children.length > KEPT) (grow === "down" ? list.firstElementChild : list.lastElementChild).remove();
   const known = [...list.querySelectorAll(":scope > [data-cursor]")];
   const edge = grow === "down" ? known[0] : known.at(-1);
