@@ -5,13 +5,22 @@ up and taking it back to the moment of the event, so a reader of the log and a r
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
+from pydantic_core import to_json
+
 from pombal.model.frozen import frozen
-from pombal.model.message import Direction, Message, MessageRow, MessageStatus, message_object
+from pombal.model.message import (
+    STAMPS,
+    Direction,
+    MessageRow,
+    MessageStatus,
+    message_json,
+    outbound_latencies,
+    stages_of,
+)
 from pombal.model.message_status import as_when
 from pombal.model.session import LiveFacts, SessionRow, show_session
 from pombal.model.times import iso
@@ -70,15 +79,11 @@ class Event:
 
 def show_event(row: EventRow, session: SessionRow, message: MessageRow | None, now_ms: int) -> Event:
     """The event as everyone sees it; message is the row it refers to, None where that has been removed since."""
-    return encode_event(row.seq, row.type, session, row.at_ms, _data(row, session, message, now_ms))
-
-
-def encode_event(seq: int, kind: str, session: SessionRow, at_ms: int, data: Mapping[str, Any]) -> Event:
-    shown = {
-        "seq": seq, "type": kind, "session": session.name, "owner": session.owner, "at": iso(at_ms), "data": data,
+    head = {
+        "seq": row.seq, "type": row.type.value, "session": session.name, "owner": session.owner, "at": iso(row.at_ms),
     }  # fmt: skip
-    encoded = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
-    return Event(seq, kind, session.name, session.owner, session.id, encoded)
+    encoded = to_json(head)[:-1] + b',"data":' + _data(row, session, message, now_ms) + b"}"
+    return Event(row.seq, row.type, session.name, session.owner, session.id, encoded)
 
 
 def gap_event(first_missing: int, last_missing: int) -> Event:
@@ -102,26 +107,29 @@ def without_code(event: Event) -> Event:
     return Event(event.seq, event.type, event.session, event.owner, event.session_id, encoded)
 
 
-def _data(row: EventRow, session: SessionRow, message: MessageRow | None, now_ms: int) -> dict[str, Any]:
+def _data(row: EventRow, session: SessionRow, message: MessageRow | None, now_ms: int) -> bytes:
+    if message is not None and row.type in WHOLE_MESSAGE_EVENTS:
+        return message_json(as_when(message, _first_status(row.type, message)), session.name)
+    return to_json(_facts(row, session, message, now_ms))
+
+
+def _facts(row: EventRow, session: SessionRow, message: MessageRow | None, now_ms: int) -> dict[str, Any]:
     changed = row.data or {}
     if row.message is not None:
-        return ERASED if message is None else _message_data(row, session, message, changed)
+        return ERASED if message is None else _message_facts(row, message, changed)
     if changed == ERASED:
         return ERASED
     if row.type in CODE_EVENTS:
         expired = changed.get("expires_at", 0) <= now_ms
         return {"code": None if expired else changed.get("code"), "expires_at": iso(changed.get("expires_at", 0))}
-    return _session_data(row, session, changed)
+    return _session_facts(row, session, changed)
 
 
-def _message_data(row: EventRow, session: SessionRow, message: MessageRow, changed: dict[str, Any]) -> dict[str, Any]:
-    if row.type in WHOLE_MESSAGE_EVENTS:
-        then = as_when(message, _first_status(row.type, message))
-        return Message.model_construct(**message_object(then, session.name)).model_dump(mode="json", warnings=False)
+def _message_facts(row: EventRow, message: MessageRow, changed: dict[str, Any]) -> dict[str, Any]:
     reference = {"id": message.id, "message_id": message.message_id, "chat_id": message.chat_id}
     if row.type != EventType.MESSAGE_STATUS:
         return reference | changed
-    return reference | _status_data(message, changed)
+    return reference | _status_facts(message, changed)
 
 
 def _first_status(kind: EventType, message: MessageRow) -> MessageStatus:
@@ -131,21 +139,25 @@ def _first_status(kind: EventType, message: MessageRow) -> MessageStatus:
     return MessageStatus.DELIVERED if message.direction == Direction.INBOUND else MessageStatus.SENT
 
 
-def _status_data(message: MessageRow, changed: dict[str, Any]) -> dict[str, Any]:
+def _status_facts(message: MessageRow, changed: dict[str, Any]) -> dict[str, Any]:
     """Status, error, and the stamps and latencies known by then."""
-    status = MessageStatus(changed["status"])
-    then = message_object(as_when(message, status), "")
-    stamps = ("queued_at", "dispatched_at", "sent_at", "delivered_at", "read_at", "failed_at", "received_at")
-    latencies = ("latency_to_sent_ms", "latency_to_delivered_ms", "latency_to_read_ms", "total_latency_ms")
-    return (
-        {"status": status, "previous_status": changed["previous_status"], "error": changed.get("error")}
-        | {name: None if then[name] is None else iso(then[name]) for name in stamps}
-        | {name: then[name] for name in latencies}
-        | {"is_latency_acceptable": then["is_latency_acceptable"], "stages": then["stages"]}
-    )
+    then = as_when(message, MessageStatus(changed["status"]))
+    to_sent, to_delivered, to_read = outbound_latencies(then)
+    return {
+        "status": then.status.value,
+        "previous_status": str(changed["previous_status"]),
+        "error": changed.get("error"),
+        **{name: None if (at_ms := getattr(then, name)) is None else iso(at_ms) for name in STAMPS},
+        "latency_to_sent_ms": to_sent,
+        "latency_to_delivered_ms": to_delivered,
+        "latency_to_read_ms": to_read,
+        "total_latency_ms": then.total_latency_ms,
+        "is_latency_acceptable": then.is_latency_acceptable,
+        "stages": stages_of(then),
+    }
 
 
-def _session_data(row: EventRow, session: SessionRow, changed: dict[str, Any]) -> dict[str, Any]:
+def _session_facts(row: EventRow, session: SessionRow, changed: dict[str, Any]) -> dict[str, Any]:
     """The session with what the log kept of that moment; counters are those of today."""
     then = replace(session, **changed.get("then", {}))
     shown = show_session(then, LiveFacts(link_alive=changed.get("link_alive", False)), row.at_ms)

@@ -256,15 +256,15 @@ def show_message(row: MessageRow, session: str) -> Message:
 
 
 _WORDS = ("origin", "direction", "message_type", "status")
-_STAMPS = ("queued_at", "dispatched_at", "sent_at", "delivered_at", "read_at", "failed_at", "received_at")
+STAMPS = ("queued_at", "dispatched_at", "sent_at", "delivered_at", "read_at", "failed_at", "received_at")
 
 
 def message_json(row: MessageRow, session: str) -> bytes:
-    """``show_message`` as JSON, without validating: every send is answered with it."""
+    """``show_message`` as JSON, without validating: every send is answered with it, and events show messages so."""
     shown = message_object(row, session)
     for name in _WORDS:  # a member of an enum goes to JSON by way of Python, a plain text does not
         shown[name] = str(shown[name])
-    for name in _STAMPS:
+    for name in STAMPS:
         if shown[name] is not None:
             shown[name] = iso(shown[name])
     return to_json(shown)
