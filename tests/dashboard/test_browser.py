@@ -237,6 +237,20 @@ def test_a_path_that_is_not_there_and_a_file_that_is_too_large_are_told_in_words
         expect(page.get_by_role("textbox", name="Mensagem", exact=True)).to_have_value("veja")
 
 
+def test_whoever_has_gone_back_in_a_thread_stays_there_and_hears_of_what_is_new(
+    visitor: Visitor, daemon: LiveDaemon
+) -> None:
+    daemon.inject("loja", number="5511955550000", count=60)
+    page = visitor.live("/sessions/loja/chats/5511955550000@s.whatsapp.net")
+    expect(page.locator(".bubble")).not_to_have_count(0)
+    expect(page.get_by_role("button", name="New messages")).to_be_hidden()
+    page.locator(".messages").evaluate("thread => { thread.scrollTop = 300; }")
+    daemon.inject("loja", "Cheguei!", number="5511955550000")
+    page.get_by_role("button", name="New messages").click()
+    expect(page.locator(".bubble", has_text="Cheguei!")).to_be_in_viewport()
+    expect(page.get_by_role("button", name="New messages")).to_be_hidden()
+
+
 def test_a_part_that_is_fetched_anew_keeps_the_focus(visitor: Visitor, daemon: LiveDaemon) -> None:
     page = visitor.live("/sessions")
     row = page.locator("tr.session", has_text="loja")

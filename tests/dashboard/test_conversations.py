@@ -153,6 +153,12 @@ async def test_messages_are_found_by_words_and_filters(admin: Browser, world: Wo
     assert "/sessions/ana" in await admin.get(f"/sessions?search={written}")
     assert "No message fits" in await admin.get("/messages?search=nada")
     assert "No message fits" in await admin.get("/messages?slow=1")
+    await injected(world, "Cadê o outro?", **{"from": "5511933330000"})
+    of_one = await admin.get(f"/messages?session=ana&chat_id={CHAT}")
+    assert "Cadê meu pedido?" in of_one
+    assert "Cadê o outro?" not in of_one
+    assert f'name="chat_id" value="{CHAT}"' in of_one
+    assert f"/messages?session=ana&amp;chat_id={quote_plus(CHAT)}" in await admin.get(THREAD)
     await admin.get("/messages?session=nobody", 404)
 
 

@@ -38,6 +38,7 @@ async def show(visit: Visit) -> Response:
         spread=spread_of(series),
         measure_names=MEASURES,
         slowest=[message_line(message) for message in slowest],
+        sessions_max=SESSIONS,
         sessions=[] if sessions is None else sessions.results,
         chat_path=chat_path,
     )

@@ -9,7 +9,7 @@ from pombal.dashboard.beside import beside
 from pombal.dashboard.guard import safe_path
 from pombal.dashboard.pages.chats import chat_path
 from pombal.dashboard.refusals import about
-from pombal.dashboard.views.conversations import message_line, search_for
+from pombal.dashboard.views.conversations import address_of, message_line, search_for
 from pombal.dashboard.visit import Visit
 from pombal.model.errors import not_found
 from pombal.model.message import Direction, Message, MessageStatus, MessageType
@@ -18,7 +18,7 @@ from pombal.model.times import parse_time
 
 LIMIT = 50
 PARTS = {"list": "message_rows"}
-FILTERS = ("search", "session", "direction", "message_type", "status", "since")
+FILTERS = ("search", "session", "chat_id", "direction", "message_type", "status", "since")
 SPANS = ("15m", "1h", "24h", "7d", "30d")
 
 
@@ -42,6 +42,7 @@ async def show(visit: Visit) -> Response:
         following=page.next,
         filters=filters,
         slow=slow,
+        chat_address=None if filters["chat_id"] is None else address_of(filters["chat_id"], None),
         is_filtered=slow or any(filters.values()) or visit.query("cursor") is not None,
         directions=list(Direction),
         types=list(MessageType),

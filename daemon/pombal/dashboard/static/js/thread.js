@@ -1,4 +1,5 @@
-// What a thread can do beside growing: jump to the message that another one answers, and say so where a file is not here.
+// What a thread can do beside growing: jump to the message that another one answers, say where there is something new
+// below, and say so where a file is not here.
 const LOOKED_AT_MS = 1600;
 const AT_END_PX = 80;
 
@@ -11,6 +12,31 @@ document.addEventListener("click", (event) => {
   target.classList.add("is-looked-at");
   setTimeout(() => target.classList.remove("is-looked-at"), LOOKED_AT_MS);
 });
+
+// Whoever has gone back stays there: what comes meanwhile is told, and is a press away.
+const thread = document.querySelector('[data-part="thread"]');
+const toEnd = document.querySelector("[data-to-end]");
+
+function isAtEnd() {
+  return thread.scrollHeight - thread.scrollTop - thread.clientHeight < AT_END_PX;
+}
+
+function newest() {
+  return thread.querySelector("[data-list]")?.lastElementChild?.id;
+}
+
+if (thread) {
+  let known = newest();
+  thread.addEventListener("part", () => {
+    if (newest() !== known && !isAtEnd()) toEnd.hidden = false;
+    known = newest();
+  });
+  thread.addEventListener("scroll", () => { if (isAtEnd()) toEnd.hidden = true; });
+  toEnd.addEventListener("click", () => {
+    thread.scrollTop = thread.scrollHeight;
+    thread.focus();
+  });
+}
 
 function missing(element) {
   const said = document.createElement("p");
