@@ -1,5 +1,8 @@
 """Names that others may choose."""
 
+import subprocess
+import sys
+
 import pytest
 
 from pombal.model.errors import Kind, PombalError
@@ -36,3 +39,21 @@ def test_ulids() -> None:
     assert len(ids) == 1000
     assert all(len(ulid) == 26 for ulid in ids)
     assert {ulid.lower() for ulid in ids}.isdisjoint(RESERVED_SESSION_NAMES)
+
+
+FORKED = """
+import os
+from pombal.model.ids import new_ulid
+
+new_ulid()
+child = os.fork()
+for _ in range(100):
+    print(new_ulid(), flush=True)
+if child:
+    os.wait()
+"""
+
+
+def test_forked_processes_make_ids_of_their_own() -> None:
+    made = subprocess.run([sys.executable, "-c", FORKED], check=True, capture_output=True, text=True).stdout.split()
+    assert len(made) == len(set(made)) == 200

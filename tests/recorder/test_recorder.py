@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -149,6 +150,22 @@ async def test_requests_are_refused_and_what_happened_is_kept_in_order(autojump_
         assert recorder.unavailable is None
         assert await recorder.commit(request(6)) == 6
     assert store.committed == [1, 3, 6]
+
+
+async def test_a_commit_that_had_nothing_to_write_says_nothing_of_the_store(autojump_clock: MockClock) -> None:
+    class Repeating(FakeStore):
+        def keep(self, batch: Sequence[Change]) -> CommitReport:
+            return replace(super().keep(batch), has_written=any(number_of(change) > 9 for change in batch))
+
+    store = Repeating()
+    store.outcomes.append(FULL)
+    async with running(recorder := recorder_on(store)):
+        assert await outcome(recorder.commit(request(1))) == Kind.UNAVAILABLE
+        await trio.sleep(2)
+        assert await recorder.commit(request(2)) == 2
+        assert recorder.unavailable == "the disk is full"
+        assert await recorder.commit(request(10)) == 10
+        assert recorder.unavailable is None
 
 
 async def test_requests_that_waited_in_the_queue_when_the_store_failed_are_refused(autojump_clock: MockClock) -> None:

@@ -120,6 +120,8 @@ class Connection:
         if self._outgoing.take_slot_nowait():
             return True
         await self._sends.place()  # their answers are what makes room
+        if self._ending:
+            return False
         with trio.CancelScope() as self._waiting:
             await self._outgoing.take_slot()
         return not self._waiting.cancelled_caught

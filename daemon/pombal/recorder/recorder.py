@@ -174,7 +174,8 @@ class Recorder:
             self._store_failed(str(error))
             await trio.sleep(self._backoff.next_s())
         else:
-            self._store_works()
+            if report.has_written:
+                self._store_works()
             self._committed(report)
 
     async def _begun(self) -> CommitReport:

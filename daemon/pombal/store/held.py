@@ -1,8 +1,8 @@
-"""Messages on their way, as the store has them, so that the next step of their lives need not read them again.
+"""Sends on their way, as the store has them, so that the next step of their lives need not read them again.
 
 Nobody but the writer changes a message. So what a transaction has left is what the next one would read, where both go
-row by row, as the steps of a life do. Before any other (an erasure, retention, a queue that is given up) and after one
-that failed, everything is let go, and read again when it is asked for.
+row by row, as the steps of a life do. Before any other (an erasure, retention, a queue that is given up, a file that is
+put) and after one that failed, everything is let go, and read again when it is asked for.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -10,16 +10,19 @@ from itertools import islice
 
 from pombal.model import changes
 from pombal.model.changes import Change
-from pombal.model.message import MessageRow, MessageStatus
+from pombal.model.message import Direction, MessageRow, MessageStatus
 from pombal.store.loading import Wanted
 from pombal.store.statements import LinkKey
 
 _ROW_BY_ROW = frozenset({
-    changes.QueueMessage, changes.MarkDispatched, changes.Advance, changes.RecordMessage, changes.MarkRead,
-    changes.MarkOverdue, changes.LearnContacts, changes.SetSessionState, changes.CountSession, changes.NoteCall,
-    changes.SpreadRollups,
+    changes.QueueMessage, changes.CancelMessage, changes.ResendMessage, changes.MarkDispatched, changes.Advance,
+    changes.MarkOverdue, changes.RecordMessage, changes.EditMessage, changes.RevokeMessage, changes.MarkRead,
+    changes.LearnContacts, changes.SetSessionState, changes.CountSession, changes.TellGap, changes.ShowCode,
+    changes.NoteCall, changes.SpreadRollups,
 })  # fmt: skip
 _ON_THEIR_WAY = frozenset({MessageStatus.QUEUED, MessageStatus.SENT, MessageStatus.DELIVERED})
+TEXT_MAX_CHARACTERS = 4096
+"""Of what is held; a longer text is read again, so that a number of messages bounds their memory as well."""
 
 
 def goes_row_by_row(batch: Iterable[Change]) -> bool:
@@ -51,7 +54,7 @@ class HeldMessages:
         """What a transaction has left. whole: the ids under which known has all rows that there are."""
         for key, rows in known:
             before = self._by_link.pop(key, None)
-            if key in whole and not _ON_THEIR_WAY.isdisjoint([row.status for row in rows]):
+            if key in whole and any(map(_is_on_its_way, rows)) and all(map(_is_small, rows)):
                 self._by_link[key] = rows
                 for row in rows:
                     self._key_of[row.id] = key
@@ -67,3 +70,11 @@ class HeldMessages:
     def _forget_ids(self, rows: Iterable[MessageRow]) -> None:
         for row in rows:
             del self._key_of[row.id]
+
+
+def _is_on_its_way(row: MessageRow) -> bool:
+    return row.direction == Direction.OUTBOUND and row.status in _ON_THEIR_WAY
+
+
+def _is_small(row: MessageRow) -> bool:
+    return row.content is None and len(row.text_content or "") <= TEXT_MAX_CHARACTERS

@@ -122,8 +122,8 @@ class Workspace:
         return self.sessions[key]
 
     def by_link(self, session_key: int, link_id: str) -> list[MessageRow]:
-        """Messages under one of WhatsApp's ids; more than one only where chats share it."""
-        return [self.messages[row_id] for row_id in self._by_link.get((session_key, link_id), ())]
+        """Messages under one of WhatsApp's ids, the oldest first; more than one only where chats share it."""
+        return [self.messages[row_id] for row_id in sorted(self._by_link.get((session_key, link_id), ()))]
 
     def by_message_id(self, session_key: int, message_id: str, direction: Direction) -> MessageRow | None:
         row_id = self._by_id.get((session_key, message_id, direction))

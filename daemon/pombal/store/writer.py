@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import structlog
 from pydantic_core import to_json
 
 from pombal.model.changes import Change, SpreadRollups
@@ -21,6 +22,8 @@ from pombal.store.held import HeldMessages, goes_row_by_row
 from pombal.store.workspace import Counters, Workspace, Written
 from pombal.store.writing import prepare
 
+log = structlog.get_logger()
+
 STEPS_BETWEEN_QUESTIONS = 100_000
 SLICE_OF_RECENT = 10_000
 COPIES_OF_A_REWRITE = 2
@@ -33,13 +36,17 @@ class StoreUnavailable(Exception):
 
 @dataclass(slots=True)
 class CommitReport:
-    """What a commit did: an answer a change, in order, and what it has to tell."""
+    """What a commit did: an answer a change, in order, and what it has to tell.
+
+    has_written: False where there was nothing to write, which says nothing of the disk.
+    """
 
     answers: list[Any] = field(default_factory=list)
     events: list[Written] = field(default_factory=list)
     completed: list[tuple[SessionRow, MessageRow | None, MessageRow]] = field(default_factory=list)
     rejected: int = 0
     seconds: float = 0.0
+    has_written: bool = True
 
 
 class Writer:
@@ -156,7 +163,7 @@ class Writer:
 
     def _transaction(self, batch: Sequence[Change]) -> CommitReport:
         self._prepare()
-        before = replace(self._counters)
+        before, written_before = replace(self._counters), self._connection.total_changes
         may_hold = goes_row_by_row(batch)
         if not may_hold:
             self.held.clear()
@@ -179,8 +186,17 @@ class Writer:
             self._roll_back(before)
             raise
         if may_hold:
+            self._hold_what_is_left(space)
+        has_written = self._connection.total_changes > written_before
+        return CommitReport(answers, space.events, space.completed, space.rejected, has_written=has_written)
+
+    def _hold_what_is_left(self, space: Workspace) -> None:
+        """What is on disk must not be tried again, whatever becomes of what is held."""
+        try:
             space.leave_held()
-        return CommitReport(answers, space.events, space.completed, space.rejected)
+        except Exception:
+            log.exception("messages on their way are read again")
+            self.held.clear()
 
     @staticmethod
     def _answer(change: Change, space: Workspace) -> Any:
