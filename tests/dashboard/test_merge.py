@@ -134,6 +134,25 @@ def test_what_lies_beyond_the_part_that_is_asked_for_stays(page: Page) -> None:
     assert table.shown() == [1, 2, 3, 4, 5, 6]
 
 
+def rows(numbers: list[int]) -> str:
+    lines = "".join(f'<li id="m-{number}" data-cursor="{number}">{number}</li>' for number in numbers)
+    return (
+        f'<ol data-list="">{lines}</ol><p class="more"><a data-more href="http://p/?cursor={numbers[-1]}">more</a></p>'
+    )
+
+
+def test_the_last_row_goes_where_another_has_taken_its_place(page: Page) -> None:
+    shown = Thread(page, rows([*range(1, 51)]), grow="")
+    shown.merge(rows([*range(1, 50), 51]))
+    assert shown.shown() == [*range(1, 50), 51]
+
+
+def test_what_moves_to_the_top_from_beyond_takes_nothing_with_it(page: Page) -> None:
+    shown = Thread(page, rows([*range(1, 11)]), grow="")
+    shown.merge(rows([8, 1, 2, 3, 4, 5]))
+    assert shown.shown() == [8, 1, 2, 3, 4, 5, 6, 7, 9, 10]
+
+
 def test_what_changed_is_replaced_in_its_place(page: Page) -> None:
     thread = Thread(page, part(range(1, 4), older=None))
     thread.merge(part(range(1, 4), older=None).replace('data-cursor="2">2', 'data-cursor="2">22'))

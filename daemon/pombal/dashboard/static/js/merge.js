@@ -51,7 +51,9 @@ function mergeList(list, incoming, grow, isWhole) {
   let previous = null;
   const wanted = new Set(arrivals.map((child) => child.id));
   const places = [...known.keys()];
-  const beyond = new Set(isWhole ? [] : places.slice(places.findLastIndex((id) => wanted.has(id)) + 1));
+  // Behind the last arrival as it stood here before, and nothing where that is new: what is missing before it has gone.
+  const end = places.indexOf(arrivals.at(-1).id);
+  const beyond = new Set(isWhole || end < 0 ? [] : places.slice(end + 1).filter((id) => !wanted.has(id)));
   for (const child of arrivals) {
     const old = known.get(child.id);
     if (old) {
