@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx2
 import trio
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, sync_playwright
 
 from pombal.auth.cookies import COOKIE
 from pombal.control.client import connect
@@ -172,8 +172,10 @@ def is_same(page: Page) -> bool:
     return bool(page.evaluate("window.sameAsBefore === true"))
 
 
-def overflows(page: Page) -> bool:
-    """Whether the page is wider than its window."""
+def overflows(page: Page, size: ViewportSize | None = None) -> bool:
+    """Whether the page is wider than its window, where that has such a size."""
+    if size is not None:
+        page.set_viewport_size(size)
     return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
