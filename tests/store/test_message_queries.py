@@ -242,6 +242,9 @@ class TestSearch:
                 ids = [row_id for (row_id,) in connection.execute("SELECT id FROM messages ORDER BY id").fetchall()]
                 matched = matching(connection, ids, search_terms(search, connection), len(ids))
                 assert matched == [row_id for (row_id,) in found[0]]
+                # And what was named before is named once.
+                more = search_terms(search, connection, 2 * named, search_terms(search, connection))
+                assert more == search_terms(search, connection, 2 * named)
             connection.execute("ROLLBACK TO tried")
             connection.execute("RELEASE tried")
 

@@ -83,7 +83,7 @@ class _Look:
         if self.terms is None or self.is_named_further or self.others:
             return False
         self.is_named_further = True
-        terms = search_terms(self.wanted.search or "", self.connection, WORDS_NAMED_LATER)
+        terms = search_terms(self.wanted.search or "", self.connection, WORDS_NAMED_LATER, self.terms)
         if terms.gathered:
             return False
         self.terms, self.way = terms, by_text(terms)

@@ -7,7 +7,8 @@ by one it tells the newest at once. So a prefix that few words of the index have
 import re
 import sqlite3
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pombal.store.rows import unpacked
 
@@ -16,8 +17,9 @@ from pombal.store.rows import unpacked
 WORDS_NAMED = 100
 WORDS_NAMED_LATER = 600  # where the newest texts were not enough
 _WORDS = re.compile(r"[^\s\"]+")
-# From each word a step to the next, as no character of a word comes before "0": in one statement, because a statement a
-# word would have to wait for the interpreter lock each time (rows.py).
+_FIRST_OF_WORDS = "0"  # no character of a word comes before it
+# From each word a step to the next: in one statement, because a statement a word would have to wait for the interpreter
+# lock each time (rows.py).
 _NAMED = """
     WITH RECURSIVE named (term) AS (
         SELECT (SELECT term FROM messages_vocabulary WHERE term >= ?1 AND term < ?2 LIMIT 1)
@@ -38,6 +40,7 @@ class SearchTerms:
     expression: str
     gathered: tuple[str | None, ...]
     tokens: tuple[str, ...]  # those of its words that are plain Latin, as the index keeps them
+    begun: Mapping[str, list[str]] = field(default_factory=dict)  # of a prefix of too many words: those named so far
 
 
 def match_expression(search: str, connection: sqlite3.Connection | None = None) -> str:
@@ -45,22 +48,34 @@ def match_expression(search: str, connection: sqlite3.Connection | None = None) 
     return search_terms(search, connection).expression
 
 
-def search_terms(search: str, connection: sqlite3.Connection | None = None, most: int | None = None) -> SearchTerms:
-    """The same, and how it will be answered. most: how many words may be written out; None: WORDS_NAMED."""
+def search_terms(
+    search: str,
+    connection: sqlite3.Connection | None = None,
+    most: int | None = None,
+    before: SearchTerms | None = None,
+) -> SearchTerms:
+    """The same, and how it will be answered. most: how many words may be written out; None: WORDS_NAMED.
+
+    before: of the same search, with fewer words; what it has named is not looked up again.
+    """
     words = [word for word in _WORDS.findall(search.replace("\0", " ")) if any(char.isalnum() for char in word)]
-    parts, gathered = list[str](), list[str | None]()
+    parts, gathered, begun = list[str](), list[str | None](), dict[str, list[str]]()
     left = WORDS_NAMED if most is None else most
     for word in words:
         token = _as_indexed(word)
-        named = None if connection is None or token is None else _named(connection, token, left)
-        if named == []:  # then no message has all of the words
-            return SearchTerms('""', (), ())
+        named = None
+        if connection is not None and token is not None:
+            named = _named(connection, token, left, before.begun.get(token, []) if before else [])
+            if not named:  # then no message has all of the words
+                return SearchTerms('""', (), ())
+            if len(named) > left:
+                begun[token], named = named, None
         if named is None:
             gathered.append(token)
         left -= min(left, left if named is None else len(named))
         parts.append("(" + " OR ".join(f'"{each}"' for each in named) + ")" if named else f'"{word}"*')
     tokens = tuple(token for word in words if (token := _as_indexed(word)) is not None)
-    return SearchTerms(" AND ".join(parts) or '""', tuple(gathered), tokens)
+    return SearchTerms(" AND ".join(parts) or '""', tuple(gathered), tokens, begun)
 
 
 def _as_indexed(word: str) -> str | None:
@@ -71,7 +86,10 @@ def _as_indexed(word: str) -> str | None:
     return bare if bare.isascii() and bare.isalnum() else None
 
 
-def _named(connection: sqlite3.Connection, token: str, most: int) -> list[str] | None:
-    """The words of the index that begin so; None where they are more than that."""
-    found = [str(word) for word in unpacked(connection, _NAMED, [token, token + "\U0010ffff", most + 1])]
-    return None if len(found) > most else found
+def _named(connection: sqlite3.Connection, token: str, most: int, begun: list[str]) -> list[str]:
+    """The words of the index that begin so, at most one more than that. begun: the first of them, known already."""
+    if len(begun) > most:
+        return begun
+    after = begun[-1] + _FIRST_OF_WORDS if begun else token
+    found = unpacked(connection, _NAMED, [after, token + "\U0010ffff", most + 1 - len(begun)])
+    return begun + [str(word) for word in found]

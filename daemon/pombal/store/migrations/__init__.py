@@ -31,6 +31,7 @@ for migration in (
     messages.m0019_kinds,
     latency.m0020_recent_latencies,
     latency.m0021_versions_of_rollups,
+    search.m0022_fewer_segments,
 ):
     migrations()(migration)
 

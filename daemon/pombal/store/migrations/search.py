@@ -32,3 +32,11 @@ def m0003_search(db: Database) -> None:
 def m0013_vocabulary(db: Database) -> None:
     """A view on the full-text index; see search_terms.py."""
     db.execute("CREATE VIRTUAL TABLE messages_vocabulary USING fts5vocab (messages_search, instance)")
+
+
+def m0022_fewer_segments(db: Database) -> None:
+    """A setting of the full-text index: https://sqlite.org/fts5.html#the_crisismerge_configuration_option."""
+    # Each transaction leaves a segment, and a search looks every word up in each of them. Small ones are merged once
+    # there are six of a size, and not only when there are sixteen: commits take no longer. Six leaves `automerge` time
+    # to merge four large ones little by little; with fewer, a commit would have to merge them at once.
+    db.execute("INSERT INTO messages_search (messages_search, rank) VALUES ('crisismerge', 6)")
