@@ -3,6 +3,7 @@
 import sqlite3
 import tempfile
 from contextlib import closing
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,8 @@ class StoreMachine(RuleBasedStateMachine):
     def what_is_held_is_what_is_stored(self) -> None:
         for (session_key, link_id), held in self.store.writer.held:
             ids = self.store.rows("SELECT id FROM messages WHERE session_key = ? AND link_id = ?", session_key, link_id)
-            assert messages_by_row(self.store.connection, [row_id for (row_id,) in ids]) == held
+            stored = messages_by_row(self.store.connection, [row_id for (row_id,) in ids])
+            assert sorted(stored, key=attrgetter("id")) == sorted(held, key=attrgetter("id"))
 
     @invariant()
     def the_event_sequence_is_whole(self) -> None:
