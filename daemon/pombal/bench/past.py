@@ -15,11 +15,13 @@ from pombal.model.message import Direction, MessageStatus, MessageType, Origin
 from pombal.model.session import LinkKind
 from pombal.model.session_state import SessionState
 from pombal.store.connection import open_writer
+from pombal.store.rollups import SPANS_S
 from pombal.store.rows import MESSAGE_COLUMNS
 from pombal.store.writer import Writer
 
 BATCH = 2000
 DAY_MS = 86_400_000
+DAY_S, WEEK_S = 86_400, 604_800
 OUTBOUND_SHARE = 0.3
 COMMON = [
     "bom",
@@ -124,16 +126,18 @@ def _copy(connection: sqlite3.Connection, age: int, a_day: int) -> None:
     connection.execute(
         f"INSERT INTO messages ({columns}) SELECT {values} FROM messages WHERE id > {newest} - {a_day} ORDER BY id"
     )
-    spans = "60, 3600, 86400, 604800" if age < 7 else "3600, 86400, 604800"  # minutes are kept for a week
+    spans = {span_s: span_s for span_s in SPANS_S if span_s > 60 or age < 7}  # minutes are kept for a week
+    spans[WEEK_S] = DAY_S  # the days of one week may have been copied into two
     for table, columns in _COLUMNS.items():
         adding = ", ".join(f"{column} = {column} + excluded.{column}" for column in _ADDED[table])
         adding += ", max_ms = max(max_ms, excluded.max_ms)" if "max_ms" in columns else ""
-        connection.execute(
-            f"INSERT INTO {table} (session_key, span_s, starts_at, measure, {columns}) "
-            f"SELECT session_key, span_s, earlier - earlier % (span_s * 1000), measure, {columns} "
-            f"FROM (SELECT *, starts_at - {age * DAY_MS} AS earlier FROM temp.last_{table}) "
-            f"WHERE span_s IN ({spans}) ON CONFLICT DO UPDATE SET {adding}"
-        )
+        for span_s, made_of_s in spans.items():
+            connection.execute(
+                f"INSERT INTO {table} (session_key, span_s, starts_at, measure, {columns}) "
+                f"SELECT session_key, {span_s}, earlier - earlier % {span_s * 1000}, measure, {columns} "
+                f"FROM (SELECT *, starts_at - {age * DAY_MS} AS earlier FROM temp.last_{table}) "
+                f"WHERE span_s = {made_of_s} ON CONFLICT DO UPDATE SET {adding}"
+            )
     connection.execute("COMMIT")
 
 
