@@ -18,7 +18,7 @@ from pombal.store.held import HeldMessages
 from pombal.store.loading import Wanted, load
 from pombal.store.rollups import RollupDeltas
 from pombal.store.statements import ContactKey, IdHash, IdKey, LinkKey
-from pombal.store.writing import Decided, write
+from pombal.store.writing import Decided, Texts, pack, write
 
 
 @dataclass(slots=True)
@@ -222,6 +222,10 @@ class Workspace:
 
     def flush(self) -> None:
         """Write what is held, so that statements over whole tables see it too."""
+        write(self.connection, self.pack())
+
+    def pack(self) -> Texts:
+        """What is to be written of what is held, which counts as written from here on."""
         rows, sessions = self.messages, self.sessions
         decided = Decided(
             inserted=[rows[i] for i in sorted(self._new)],
@@ -233,10 +237,10 @@ class Workspace:
             contacts=self._learnt_contacts,
             latencies=self._rollups.rows(),
         )
-        write(self.connection, decided)
         self._new, self._progressed, self._rewritten = set(), set(), set()
         self._dirty_sessions, self._counted_sessions = set(), set()
         self._unwritten_events, self._rollups, self._learnt_contacts = [], RollupDeltas(), {}
+        return pack(decided)
 
     def _learn(self, before: MessageRow | None, after: MessageRow) -> None:
         self._rollups.learnt(before, after)

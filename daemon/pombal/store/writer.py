@@ -4,6 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,8 +20,9 @@ from pombal.model.session import SessionRow
 from pombal.model.text import storable
 from pombal.store.decisions.dispatch import decide, load_for
 from pombal.store.held import HeldMessages, goes_row_by_row
+from pombal.store.undisturbed import share_interpreter, undisturbed
 from pombal.store.workspace import Counters, Workspace, Written
-from pombal.store.writing import prepare
+from pombal.store.writing import prepare, write
 
 log = structlog.get_logger()
 
@@ -163,9 +165,10 @@ class Writer:
 
     def _transaction(self, batch: Sequence[Change]) -> CommitReport:
         self._prepare()
+        share_interpreter(len(batch))
         before, written_before = replace(self._counters), self._connection.total_changes
-        may_hold = goes_row_by_row(batch)
-        if not may_hold:
+        is_row_by_row = goes_row_by_row(batch)
+        if not is_row_by_row:
             self.held.clear()
         space = Workspace(
             self._connection, self._counters, self._now, self._clock_history, self.acceptable_ms, self._sessions,
@@ -174,8 +177,10 @@ class Writer:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             load_for(batch, space)
-            answers = [self._answer(change, space) for change in batch]
-            space.flush()
+            with undisturbed(len(batch)) if is_row_by_row else nullcontext():  # others ask SQLite while they decide
+                answers = [self._answer(change, space) for change in batch]
+                texts = space.pack()
+            write(self._connection, texts)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back(before)
@@ -185,7 +190,7 @@ class Writer:
         except BaseException:
             self._roll_back(before)
             raise
-        if may_hold:
+        if is_row_by_row:
             self._hold_what_is_left(space)
         has_written = self._connection.total_changes > written_before
         return CommitReport(answers, space.events, space.completed, space.rejected, has_written=has_written)

@@ -41,6 +41,10 @@ _SESSION = tuple(column for column in SESSION_COLUMNS if column not in ("key", "
 _TOTALS = ("total_messages_sent", "total_messages_received", "total_messages_failed", "last_activity_at")
 
 
+Texts = list[str | None]
+"""For each of ``_STEPS`` the rows that it takes, as JSON; None where there are none."""
+
+
 @dataclass(slots=True)
 class Decided:
     """Rows by what becomes of them. counted: sessions of which nothing but ``_TOTALS`` has changed."""
@@ -66,9 +70,8 @@ def prepare(connection: sqlite3.Connection) -> None:
     )
 
 
-def write(connection: sqlite3.Connection, decided: Decided) -> None:
-    """Raises sqlite3.Error; then nothing of it is written."""
-    texts = [  # in the order of _STEPS
+def pack(decided: Decided) -> Texts:
+    return [  # in the order of _STEPS
         _text(message_values, decided.inserted),
         _text(_progress_values, decided.progressed),
         _text(_rewritten_values, decided.rewritten),
@@ -78,6 +81,10 @@ def write(connection: sqlite3.Connection, decided: Decided) -> None:
         _text(_contact_values, decided.contacts.items()),
         packed(decided.latencies) if decided.latencies else None,
     ]
+
+
+def write(connection: sqlite3.Connection, texts: Texts) -> None:
+    """Raises sqlite3.Error; then nothing of it is written."""
     if any(texts):
         connection.execute(_WRITE, texts)
 
