@@ -263,11 +263,12 @@ def test_a_part_that_is_fetched_anew_keeps_the_focus(visitor: Visitor, daemon: L
 
 def test_a_session_is_stopped_and_started_from_the_table(visitor: Visitor, daemon: LiveDaemon) -> None:
     daemon.ready("mesa")
-    page = visitor.live("/sessions")
+    page, chats = visitor.live("/sessions"), visitor.live("/sessions/mesa/chats")
     row = page.locator("tr.session", has_text="mesa")
     row.get_by_role("button", name="Stop").click()
     expect(page.locator(".toast")).to_contain_text("its queue is kept")  # first: it goes by itself
     expect(row).to_contain_text("It was stopped. Start it.")
+    expect(chats.locator(".session-state")).to_contain_text("It was stopped. Start it.")
     row.get_by_role("button", name="Start").click()
     expect(row).to_contain_text("Ready")
     assert is_same(page)

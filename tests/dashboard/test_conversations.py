@@ -189,6 +189,14 @@ async def test_a_message_that_waits_is_cancelled_and_one_that_failed_goes_again(
     assert (await admin.post(f"/messages/{message.id}/cancel")).status_code == 409
 
 
+async def test_a_chat_says_when_its_session_cannot_send_and_what_to_do(admin: Browser, world: World) -> None:
+    await ready(world)
+    assert "session-state" not in await admin.get(THREAD)
+    await ask(world, "session.stop", name="ana")
+    for path in (THREAD, "/sessions/ana/chats", f"{THREAD}?_part=state"):
+        assert "It was stopped. Start it." in await admin.get(path)
+
+
 async def test_a_chat_is_marked_read_when_somebody_says_so_and_not_before(admin: Browser, world: World) -> None:
     await ready(world)
     await injected(world, "oi", count=3)

@@ -67,6 +67,15 @@ async def test_a_bad_token_is_refused_in_words(sign_in: Sign) -> None:
     assert "set-cookie" not in answer.headers
 
 
+async def test_who_was_signed_in_is_told_that_it_has_ended(sign_in: Sign) -> None:
+    words = "Seu acesso terminou"
+    nobody = sign_in(None, language="pt-BR")
+    assert words not in await nobody.get("/sign-in")
+    assert words in await nobody.get("/sign-in?ended=1&next=/latency")
+    assert words in await nobody.get("/sign-in", Cookie=f"{COOKIE}=x.y.z")
+    assert words not in await sign_in(language="pt-BR").get("/sign-in?ended=1")
+
+
 async def test_a_link_signs_in_once_and_looking_at_it_spends_nothing(sign_in: Sign, world: World) -> None:
     code = world.deps.tokens.sign_in_code("ana", Role.USER, DAY_S)
     nobody = sign_in(None)

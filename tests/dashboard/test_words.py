@@ -36,7 +36,7 @@ FAMILIES: dict[str, Iterable[object]] = {
     "stage": STAGES, "month": range(1, 13), "nav": ["sessions", "messages", "latency", "machine"],
     "origin": [Origin.DEVICE, Origin.HISTORY], "check": CHECKS, "check_fails": CHECKS,
     "action": [*AT_ONCE, *ASKED_FIRST], "confirm": ["logout", "delete", "logout_text", "delete_text"],
-    "sign_in": ["bad_token", "bad_link"],
+    "sign_in": ["bad_token", "bad_link", "bad_ended"],
 }  # fmt: skip
 # What a form can be refused for: a field that is wrong, a method that says no, a message that did not go.
 WRONG = {key for key in words_of("en").texts if key.startswith("wrong.")}

@@ -81,6 +81,11 @@ class Visit:
                 value.file.close()
 
     @property
+    def had_token(self) -> bool:
+        """Whether this browser was signed in once, with a token that may have ended since."""
+        return token_in_cookies(self.request.headers.get("cookie")) is not None
+
+    @property
     def is_admin(self) -> bool:
         return self.caller is not None and self.caller.role == Role.ADMIN
 

@@ -17,17 +17,19 @@ from pombal.dashboard.views.conversations import (
     thread_of,
     title_of,
 )
+from pombal.dashboard.views.status import tone_of
 from pombal.dashboard.visit import Visit
 from pombal.model.errors import Kind, PombalError, invalid
 from pombal.model.ids import new_ulid
 from pombal.model.message import Direction, Message, MessageStatus
 from pombal.model.phone import parse_recipient
+from pombal.model.session import Session
 
 LIMIT = 50
 CHATS = 40
 ALSO_MAX = 50
-LIST_PARTS = {"chats": "chats"}
-THREAD_PARTS = {"chats": "chats", "thread": "thread", "older": "thread"}
+LIST_PARTS = {"chats": "chats", "state": "session_state"}
+THREAD_PARTS = LIST_PARTS | {"thread": "thread", "older": "thread"}
 # Told beside the form, with what was typed still in it.
 _REFUSED = frozenset(Kind) - {Kind.UNAUTHORIZED, Kind.FORBIDDEN, Kind.NOT_FOUND}
 
@@ -37,6 +39,8 @@ def chat_path(session: str, chat_id: str) -> str:
 
 
 async def show_list(visit: Visit) -> Response:
+    if visit.part == "state":
+        return await _state(visit)
     mark = await visit.mark()
     return visit.page("chats", LIST_PARTS, mark=mark, **await _list(visit), chat=None, given={}, problem=None)
 
@@ -46,12 +50,23 @@ async def show_chat(visit: Visit) -> Response:
 
 
 async def _thread_page(visit: Visit, given: dict[str, str | None], problem: Refusal | None) -> Response:
+    if visit.part == "state":
+        return await _state(visit)
     mark = await visit.mark()
     if visit.part == "chats":
         return visit.page("chats", LIST_PARTS, mark=mark, **await _list(visit), chat=visit.path("chat"))
     beside = {} if visit.part else await _list(visit)
     thread = await _thread(visit, await visit.ask("session.get", name=visit.path("session")))
     return visit.page("chats", THREAD_PARTS, mark=mark, **(beside | thread), given=given, problem=problem)
+
+
+async def _state(visit: Visit) -> Response:
+    session = await visit.ask("session.get", name=visit.path("session"))
+    return visit.page("chats", LIST_PARTS, **_session(session))
+
+
+def _session(session: Session) -> dict[str, Any]:
+    return {"session": session, "tone": tone_of(session.status, session.status_reason)}
 
 
 async def _list(visit: Visit) -> dict[str, Any]:
@@ -65,7 +80,7 @@ async def _list(visit: Visit) -> dict[str, Any]:
         cursor=visit.query("chat_cursor"),
     )
     return {
-        "session": session,
+        **_session(session),
         "chats": [chat_line(chat) for chat in page.results],
         "more_chats": page.next,
         "chat_search": search,
@@ -73,7 +88,7 @@ async def _list(visit: Visit) -> dict[str, Any]:
     }
 
 
-async def _thread(visit: Visit, session: Any) -> dict[str, Any]:
+async def _thread(visit: Visit, session: Session) -> dict[str, Any]:
     chat_id = visit.path("chat")
     page = await visit.ask(
         "message.list", session=session.id, chat_id=chat_id, limit=LIMIT, cursor=visit.query("before")
@@ -85,7 +100,7 @@ async def _thread(visit: Visit, session: Any) -> dict[str, Any]:
     other = next((message for message in messages if message.direction == Direction.INBOUND), None)
     name, number = (None, None) if other is None else (other.contact_name, other.contact_number)
     return {
-        "session": session,
+        **_session(session),
         "chat": chat_id,
         "title": title_of(chat_id, name, number or next((m.contact_number for m in messages), None)),
         "number": number,

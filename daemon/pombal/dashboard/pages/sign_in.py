@@ -13,7 +13,11 @@ PATH = "/sign-in"
 
 async def show(visit: Visit) -> Response:
     """A link's code is spent by the button, not by looking: mail programs and chats look at links ahead of people."""
-    return visit.html("sign_in.html", code=visit.query("code"), next=safe_path(visit.query("next")), problem=None)
+    code, next_path = visit.query("code"), safe_path(visit.query("next"))
+    visit.recognize()
+    was_signed_in = visit.had_token or visit.query("ended") is not None
+    has_ended = code is None and was_signed_in and visit.caller is None
+    return visit.html("sign_in.html", code=code, next=next_path, problem="ended" if has_ended else None)
 
 
 async def sign_in(visit: Visit) -> Response:

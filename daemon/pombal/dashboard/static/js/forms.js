@@ -1,4 +1,5 @@
 // Forms that stay: sent without leaving the page, which then takes over what the answer shows.
+import { toTheDoor } from "./door.js";
 import { parse } from "./merge.js";
 import { PAGE, partNamed, parts } from "./parts.js";
 import { clearToasts, toast } from "./toast.js";
@@ -15,7 +16,7 @@ async function submit(form, submitter) {
     return false;
   }
   clearToasts();
-  if (response.status === 401) { location.reload(); return false; }
+  if (response.status === 401) { toTheDoor(); return false; }
   const answer = parse(await response.text());
   const trouble = answer.querySelector("[role=alert]");
   const said = answer.querySelector("[data-toasts] .toast");

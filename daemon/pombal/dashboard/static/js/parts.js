@@ -1,5 +1,6 @@
 // The live parts of the page: each is fetched anew from where the page came from, as soon as something that it shows
 // has changed, and not more often than it can be read.
+import { toTheDoor } from "./door.js";
 import { mergePart, parse, remember } from "./merge.js";
 
 export const PAGE = { Accept: "text/html" };  // what is refused is told as a page too, in words
@@ -74,7 +75,7 @@ export class Part {
     this.request = new AbortController();
     try {
       const response = await fetch(address, { signal: this.request.signal, cache: "no-store", headers: PAGE });
-      if (response.status === 401) { location.assign("/sign-in"); return; }
+      if (response.status === 401) { toTheDoor(); return; }
       const html = await response.text();
       if (response.ok) this.put(html);
       else if (response.status < 500) this.fail(html);

@@ -1,4 +1,5 @@
 // The daemon's own WebSocket: events in order, from where the page was made, over every interruption.
+import { toTheDoor } from "./door.js";
 import { parts } from "./parts.js";
 import { toast } from "./toast.js";
 
@@ -61,8 +62,7 @@ function connect() {
   socket.onmessage = (message) => receive(JSON.parse(message.data));
   socket.onclose = (close) => {
     document.documentElement.dataset.live = "off";
-    // The token has ended, or was never good: the page itself leads to the door.
-    if (close.code === 4401 || close.code === 1008) { location.reload(); return; }
+    if (close.code === 4401 || close.code === 1008) { toTheDoor(); return; }
     wasLost = true;
     state.textContent = words.wordsLost;
     setTimeout(connect, pauseMs * (0.5 + Math.random() / 2));

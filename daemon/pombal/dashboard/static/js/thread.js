@@ -31,7 +31,13 @@ if (thread) {
     if (newest() !== known && !isAtEnd()) toEnd.hidden = false;
     known = newest();
   });
-  thread.addEventListener("scroll", () => { if (isAtEnd()) toEnd.hidden = true; });
+  let wasAtEnd = isAtEnd();
+  thread.addEventListener("scroll", () => {
+    wasAtEnd = isAtEnd();
+    if (wasAtEnd) toEnd.hidden = true;
+  });
+  // What appears above it, or grows below it, leaves less room: its end stays in sight.
+  new ResizeObserver(() => { if (wasAtEnd) thread.scrollTop = thread.scrollHeight; }).observe(thread);
   toEnd.addEventListener("click", () => {
     thread.scrollTop = thread.scrollHeight;
     thread.focus();
