@@ -31,6 +31,9 @@ async def test_latency_shows_the_numbers_of_latency_stats(admin: Browser, world:
     assert '<path class="line line-inbound"' in page or '<path class="line dots line-inbound"' in page
     assert 'href="?since=1h&amp;session=ana"' in page
     assert "No message was late." in page
+    numbers = page.partition('id="chart-numbers"')[2].partition("</table>")[0]
+    messages = re.findall(r'<td class="num">(\d+)</td><td class="num [^>]*>\d+</td></tr>', numbers)
+    assert sum(map(int, messages)) == stats["total_messages"]
     alone = await admin.get("/latency?session=ana&since=7d")
     assert 'id="by-session"' not in alone
     await admin.get("/latency?session=nobody", 404)

@@ -43,7 +43,7 @@ class Thread:
                 const part = document.body.firstElementChild;
                 Object.assign(part.style, { height: "20rem", overflowY: "auto" });
                 part.scrollTop = part.scrollHeight;
-                window.first = document.querySelector("[data-list]").firstElementChild;
+                window.first = document.querySelector("[data-list]")?.firstElementChild;
             }""",
             [html, grow],
         )
@@ -151,6 +151,15 @@ def test_what_moves_to_the_top_from_beyond_takes_nothing_with_it(page: Page) -> 
     shown = Thread(page, rows([*range(1, 11)]), grow="")
     shown.merge(rows([8, 1, 2, 3, 4, 5]))
     assert shown.shown() == [8, 1, 2, 3, 4, 5, 6, 7, 9, 10]
+
+
+def test_what_somebody_has_opened_stays_open(page: Page) -> None:
+    part_of = '<p>{}</p><details id="numbers"><summary>In numbers</summary>{}</details>'
+    figures = Thread(page, part_of.format(1, 1), grow="")
+    page.evaluate("document.getElementById('numbers').open = true")
+    figures.merge(part_of.format(2, 2))
+    assert page.evaluate("document.getElementById('numbers').open")
+    assert page.evaluate("document.getElementById('numbers').textContent").endswith("2")
 
 
 def test_what_changed_is_replaced_in_its_place(page: Page) -> None:

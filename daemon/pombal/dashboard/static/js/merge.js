@@ -111,7 +111,9 @@ export function mergePart(part, html) {
     if (shown.get(part) === html) return;
     shown.set(part, html);
     const focus = focusKey(part);
+    const open = [...part.querySelectorAll("details[id][open]")].map((details) => details.id);
     part.replaceChildren(content);
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     remember(part);
     if (focus) part.querySelector(focus)?.focus();
     return;
