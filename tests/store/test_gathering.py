@@ -72,7 +72,7 @@ class TestSearches:
             return matching(connection, ids, terms, limit)
 
         monkeypatch.setattr(message_queries, "matching", counted)
-        monkeypatch.setattr(message_queries, "FIRST_LOOK", 50)
+        monkeypatch.setattr(message_queries, "FIRST_TEXTS", 50)
         monkeypatch.setattr(message_queries, "GATHERED_A_STEP", 1)
         monkeypatch.setattr(search_terms_module, "WORDS_NAMED", 0)
         monkeypatch.setattr(message_queries, "WORDS_NAMED_LATER", 0)
@@ -93,7 +93,10 @@ class TestSearches:
         assert len(self.found(store, "pombo")) == self.OLDER - 1
         assert looked_into == [50, 200]  # then what is left is no more than the index would gather
 
-    def test_of_two_the_common_one_decides_when(self, store: Store, looked_into: list[int]) -> None:
+    def test_of_two_the_common_one_decides_when(
+        self, store: Store, looked_into: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(message_queries, "GATHERED_A_STEP", 0.25)  # 200 after the first look, 800 after the second
         assert self.found(store, "pombo zebra9") == []
         assert looked_into == [50, 200]
 
@@ -101,7 +104,7 @@ class TestSearches:
         self, store: Store, looked_into: list[int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Then the index tells the newest at once, however many messages there are."""
-        monkeypatch.setattr(message_queries, "FIRST_LOOK", 10)
+        monkeypatch.setattr(message_queries, "FIRST_TEXTS", 10)
         monkeypatch.setattr(message_queries, "LEAST_STEPS", 1)
         monkeypatch.setattr(message_queries, "GATHERED_A_STEP", 0)
         monkeypatch.setattr(message_queries, "WORDS_NAMED_LATER", self.OLDER)
@@ -114,7 +117,7 @@ class TestSearches:
     def test_with_other_filters_the_same_is_found(
         self, store: Store, looked_into: list[int], monkeypatch: pytest.MonkeyPatch, others: dict[str, Any]
     ) -> None:
-        for name, value in (("FIRST_LOOK", 1), ("LEAST_STEPS", 1), ("GATHERED_A_STEP", 0), ("WORDS_NAMED_LATER", 900)):
+        for name, value in (("FIRST_TEXTS", 1), ("LEAST_STEPS", 1), ("GATHERED_A_STEP", 0), ("WORDS_NAMED_LATER", 900)):
             monkeypatch.setattr(message_queries, name, value)
         wanted = MessageFilter(search="pombo1", limit=150, **others)
         found = [row.text_content for row in list_messages(store.connection, wanted)]
@@ -125,7 +128,7 @@ class TestSearches:
         self, store: Store, looked_into: list[int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Texts are matched some at a time: those of one session would be enough before the other's turn."""
-        monkeypatch.setattr(message_queries, "FIRST_LOOK", 1000)
+        monkeypatch.setattr(message_queries, "FIRST_TEXTS", 1000)
         keys = 1, store.session("two").key
         for number in range(200):
             store.do(receive(store.clock.advance(10), keys[number % 2], f"y{number}", f"pombo{number}"))

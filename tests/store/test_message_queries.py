@@ -148,6 +148,7 @@ def test_filters_together(
     """By whichever way, in however many looks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(message_queries, "FIRST_LOOK", steps)
+        patch.setattr(message_queries, "FIRST_TEXTS", steps)
         patch.setattr(message_queries, "LEAST_STEPS", 1)
         patch.setattr(message_queries, "GATHERED_A_STEP", a_step)
         if gathered:
@@ -348,7 +349,7 @@ class TestPlans:
             return on(look, count)
 
         monkeypatch.setattr(message_queries._Look, "on", noted)
-        monkeypatch.setattr(message_queries, "FIRST_LOOK", 8)
+        monkeypatch.setattr(message_queries, "FIRST_TEXTS", 8)
         monkeypatch.setattr(message_queries, "LEAST_STEPS", 1)
         monkeypatch.setattr(search_terms_module, "WORDS_NAMED", 0)
         wanted = MessageFilter(search=search, session_keys=(1,), limit=3)

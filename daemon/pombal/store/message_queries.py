@@ -13,6 +13,7 @@ from pombal.store.search_terms import WORDS_NAMED_LATER, SearchTerms, search_ter
 from pombal.store.text_matching import matching
 
 FIRST_LOOK, LOOKS_GROW_BY = 1000, 4  # steps on each way before the next has its turn
+FIRST_TEXTS = 250  # the same where texts are looked into, which takes some 8 µs each
 LEAST_STEPS = 50
 GATHERED_A_STEP = 24  # twice what the full-text index gathers while one text is looked into: after it come more texts
 
@@ -36,10 +37,11 @@ def _first_found(looks: Sequence["_Look"]) -> list[int]:
     for look in looks:
         if look.decides_all or len(looks) == 1:
             return look.whole()
-    steps = FIRST_LOOK
+    steps = FIRST_TEXTS if any(look.verifies for look in looks) else FIRST_LOOK
     while True:
+        is_in_vain = not any(look.found for look in looks)
         for look in looks:
-            if look.is_due(steps) and (found := look.on(steps)) is not None:
+            if look.is_due(steps, is_in_vain) and (found := look.on(steps)) is not None:
                 return found
         steps *= LOOKS_GROW_BY
 
@@ -69,11 +71,17 @@ class _Look:
     def decides_all(self) -> bool:
         return not self.others and not self.verifies and not self.way.begins_at
 
-    def is_due(self, steps: int) -> bool:
-        """Whether it is this way's turn. One that gathers comes late, or when that takes no longer than these steps."""
+    def is_due(self, steps: int, is_in_vain: bool) -> bool:
+        """Whether it is this way's turn. One that gathers comes late, or when that takes no longer than these steps.
+
+        is_in_vain: nothing was found so far, on no way; then these steps and the next ones may find nothing either.
+        """
         if steps >= self.way.begins_at:
             return True
-        return steps > FIRST_LOOK and (self._is_soon_gathered(steps) or self._is_named_after_all())
+        expected_steps = LOOKS_GROW_BY * steps if is_in_vain else steps
+        if expected_steps <= LOOKS_GROW_BY * FIRST_TEXTS:
+            return False
+        return self._is_soon_gathered(expected_steps) or self._is_named_after_all()
 
     def _is_named_after_all(self) -> bool:
         """Whether the prefixes stand for so few words that they can be written out: then nothing is gathered.
