@@ -58,6 +58,9 @@ def bench(
     They run on the simulated network, in directories that are removed afterwards. A daemon that runs already is not
     asked, though it shares the machine. Beside each figure: what this host can do without Pombal, from the same run.
     """
+    from pombal.store.sqlite_library import keep_no_memory_statistics
+
+    keep_no_memory_statistics()  # as the daemon does: it is compared with what this process can do
     from pombal.bench.figures import summarize
     from pombal.bench.suite import SMALL, USUAL, sized
 

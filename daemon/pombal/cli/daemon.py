@@ -29,8 +29,10 @@ def serve(
 ) -> None:
     """Run the daemon in the foreground, until SIGTERM or Ctrl-C."""
     from pombal.config.load import load_config
+    from pombal.store.sqlite_library import keep_no_memory_statistics
 
     loaded = load_config(config, os.environ)
+    keep_no_memory_statistics()
     from pombal.app import run  # the longest part of a start: a file that is wrong is told before it
 
     raise typer.Exit(run(loaded.settings, demo=demo, config_path=loaded.path, state_dir=state_dir))
