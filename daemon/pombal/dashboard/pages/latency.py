@@ -22,7 +22,7 @@ async def show(visit: Visit) -> Response:
     session = visit.query("session")
     series = await visit.ask("latency.series", session=session, since=since)
     stats = await visit.ask("latency.stats", session=session, since=since)
-    slowest = await _slowest(visit, session=session, since=since)
+    slowest = await slowest_of(visit, session=session, since=since)
     sessions = None if session else await visit.ask("session.figures", since=since, limit=SESSIONS)
     return visit.page(
         "latency",
@@ -44,7 +44,7 @@ async def show(visit: Visit) -> Response:
     )
 
 
-async def _slowest(visit: Visit, **scope: str | None) -> list[Message]:
+async def slowest_of(visit: Visit, **scope: str | None) -> list[Message]:
     """The SLOWEST of the late messages. They are listed by time: so each page is asked for what beats all known so far.
 
     Of late ones in any order a page leaves a twentieth to look for, so few rounds reach the end; after ROUNDS it is
