@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 
-FLOORS = {"ingest.rate": 0.2, "send.accepted": 0.1, "send.lives": 0.14}
+FLOORS = {"ingest.rate": 0.2, "send.accepted": 0.1, "send.lives": 0.12}
 BENCHMARKS = ("ingest", "send")
 
 

@@ -344,9 +344,9 @@ class TestPlans:
         steps: list[int] = []
         on = message_queries._Look.on
 
-        def noted(look: Any, count: int) -> Any:
+        def noted(look: Any, count: int, is_in_vain: bool) -> Any:
             steps.append(count)
-            return on(look, count)
+            return on(look, count, is_in_vain)
 
         monkeypatch.setattr(message_queries._Look, "on", noted)
         monkeypatch.setattr(message_queries, "FIRST_TEXTS", 8)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pombal.model.changes import Change, FailQueue
+from pombal.model.changes import Change, FailQueue, NoteCall, SpreadRollups
 from pombal.store.decisions.dispatch import decide
 from pombal.store.undisturbed import (
     BESIDE_LARGE_S,
@@ -38,6 +38,22 @@ def test_nobody_takes_it_from_many_changes(changes: int, beside: float, inside: 
         assert sys.getswitchinterval() == pytest.approx(inside)
         raise RuntimeError("undecided")
     assert sys.getswitchinterval() == pytest.approx(beside)
+
+
+@pytest.mark.parametrize("kind", ["a queue given up", "a call noted", "latencies spread"])
+def test_what_asks_sqlite_is_decided_as_usual(store: Store, kind: str) -> None:
+    key = store.session().key
+    at, seen = store.clock(), list[float]()
+    asking: dict[str, Change] = {
+        "a queue given up": FailQueue(at=at, session_key=key, error_kind="x", error_detail="y", limit=10),
+        "a call noted": NoteCall(at=at, caller={}, method="daemon.reload", target={}, outcome="ok"),
+        "latencies spread": SpreadRollups(at=at, limit=10),
+    }
+    sends = [queue(at, key, str(number)) for number in range(LARGE_CHANGES)]
+    store.connection.set_trace_callback(lambda _: seen.append(sys.getswitchinterval()))
+    assert store.commit(*sends, asking[kind]).has_written
+    store.connection.set_trace_callback(None)
+    assert seen == pytest.approx([BESIDE_LARGE_S] * len(seen))
 
 
 def test_only_what_asks_nothing_of_sqlite_is_undisturbed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

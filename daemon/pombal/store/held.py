@@ -14,12 +14,13 @@ from pombal.model.message import Direction, MessageRow, MessageStatus
 from pombal.store.loading import Wanted
 from pombal.store.statements import LinkKey
 
-_ROW_BY_ROW = frozenset({
+_IN_MEMORY = frozenset({
     changes.QueueMessage, changes.CancelMessage, changes.ResendMessage, changes.MarkDispatched, changes.Advance,
     changes.MarkOverdue, changes.RecordMessage, changes.EditMessage, changes.RevokeMessage, changes.MarkRead,
     changes.LearnContacts, changes.SetSessionState, changes.CountSession, changes.TellGap, changes.ShowCode,
-    changes.NoteCall, changes.SpreadRollups,
 })  # fmt: skip
+"""Decided by what a workspace holds, and written when all are."""
+_ROW_BY_ROW = _IN_MEMORY | {changes.NoteCall, changes.SpreadRollups}
 _ON_THEIR_WAY = frozenset({MessageStatus.QUEUED, MessageStatus.SENT, MessageStatus.DELIVERED})
 TEXT_MAX_CHARACTERS = 4096
 """Of what is held; a longer text is read again, so that a number of messages bounds their memory as well."""
@@ -28,6 +29,11 @@ TEXT_MAX_CHARACTERS = 4096
 def goes_row_by_row(batch: Iterable[Change]) -> bool:
     """Whether nothing in batch changes messages but those that a workspace holds."""
     return all(type(change) in _ROW_BY_ROW for change in batch)
+
+
+def is_decided_in_memory(batch: Iterable[Change]) -> bool:
+    """Whether nothing in batch asks SQLite between what is read before and what is written behind."""
+    return all(type(change) in _IN_MEMORY for change in batch)
 
 
 class HeldMessages:

@@ -41,7 +41,7 @@ def _first_found(looks: Sequence["_Look"]) -> list[int]:
     while True:
         is_in_vain = not any(look.found for look in looks)
         for look in looks:
-            if look.is_due(steps, is_in_vain) and (found := look.on(steps)) is not None:
+            if look.is_due(steps, is_in_vain) and (found := look.on(steps, is_in_vain)) is not None:
                 return found
         steps *= LOOKS_GROW_BY
 
@@ -78,10 +78,9 @@ class _Look:
         """
         if steps >= self.way.begins_at:
             return True
-        expected_steps = LOOKS_GROW_BY * steps if is_in_vain else steps
-        if expected_steps <= LOOKS_GROW_BY * FIRST_TEXTS:
+        if _expected(steps, is_in_vain) <= LOOKS_GROW_BY * FIRST_TEXTS:
             return False
-        return self._is_soon_gathered(expected_steps) or self._is_named_after_all()
+        return self._is_soon_gathered(_expected(steps, is_in_vain)) or self._is_named_after_all()
 
     def _is_named_after_all(self) -> bool:
         """Whether the prefixes stand for so few words that they can be written out: then nothing is gathered.
@@ -107,9 +106,10 @@ class _Look:
     def whole(self) -> list[int]:
         return self._page(self.wanted)
 
-    def on(self, steps: int) -> list[int] | None:
+    def on(self, steps: int, is_in_vain: bool) -> list[int] | None:
         """Go so many steps; the ids, where the page is full or the way at its end."""
-        edge = None if self.decides_all or self._is_quickest_whole(steps) else self._edge(steps)
+        is_whole = self.decides_all or self._is_quickest_whole(_expected(steps, is_in_vain))
+        edge = None if is_whole else self._edge(steps)
         part = replace(self.wanted, limit=self.wanted.limit - len(self.found))
         if edge is not None:
             part = replace(part, last_id=edge) if part.ascending else replace(part, first_id=edge)
@@ -137,6 +137,11 @@ class _Look:
         if verified is not None:
             ids = matching(self.connection, ids, verified, part.limit)
         return ids[: part.limit]
+
+
+def _expected(steps: int, is_in_vain: bool) -> int:
+    """How many steps it comes to on the other ways, if they go on as they have begun."""
+    return LOOKS_GROW_BY * steps if is_in_vain else steps
 
 
 def page_statement(way: Way, wanted: MessageFilter, others: Sequence[Condition]) -> tuple[str, list[Any]]:

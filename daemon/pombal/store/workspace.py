@@ -1,7 +1,7 @@
 """The workspace of one transaction: what it has read, what it will write, and what it will tell.
 
 Changes are decided one after the other on the rows held here, so a message that is queued, dispatched and sent within
-one transaction is read once and written once. Nothing reaches SQLite before ``flush``.
+one transaction is read once and written once. Nothing reaches SQLite before ``pack`` and ``flush``.
 """
 
 import sqlite3

@@ -19,7 +19,7 @@ from pombal.model.params_base import INT64_MAX, INT64_MIN
 from pombal.model.session import SessionRow
 from pombal.model.text import storable
 from pombal.store.decisions.dispatch import decide, load_for
-from pombal.store.held import HeldMessages, goes_row_by_row
+from pombal.store.held import HeldMessages, goes_row_by_row, is_decided_in_memory
 from pombal.store.undisturbed import share_interpreter, undisturbed
 from pombal.store.workspace import Counters, Workspace, Written
 from pombal.store.writing import prepare, write
@@ -167,8 +167,8 @@ class Writer:
         self._prepare()
         share_interpreter(len(batch))
         before, written_before = replace(self._counters), self._connection.total_changes
-        is_row_by_row = goes_row_by_row(batch)
-        if not is_row_by_row:
+        may_hold = goes_row_by_row(batch)
+        if not may_hold:
             self.held.clear()
         space = Workspace(
             self._connection, self._counters, self._now, self._clock_history, self.acceptable_ms, self._sessions,
@@ -177,7 +177,7 @@ class Writer:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             load_for(batch, space)
-            with undisturbed(len(batch)) if is_row_by_row else nullcontext():  # others ask SQLite while they decide
+            with undisturbed(len(batch)) if is_decided_in_memory(batch) else nullcontext():
                 answers = [self._answer(change, space) for change in batch]
                 texts = space.pack()
             write(self._connection, texts)
@@ -190,7 +190,7 @@ class Writer:
         except BaseException:
             self._roll_back(before)
             raise
-        if is_row_by_row:
+        if may_hold:
             self._hold_what_is_left(space)
         has_written = self._connection.total_changes > written_before
         return CommitReport(answers, space.events, space.completed, space.rejected, has_written=has_written)
@@ -211,7 +211,7 @@ class Writer:
             return refusal
 
     def _one_by_one(self, batch: Sequence[Change]) -> CommitReport:
-        whole = CommitReport()
+        whole = CommitReport(has_written=False)
         for change in batch:
             try:
                 report = self._transaction([change])
@@ -226,6 +226,7 @@ class Writer:
             whole.events += report.events
             whole.completed += report.completed
             whole.rejected += report.rejected
+            whole.has_written |= report.has_written
         return whole
 
     def _refuse(self, change: Change, error: Exception) -> CommitReport:
