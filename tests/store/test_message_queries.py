@@ -329,6 +329,13 @@ class TestPlans:
             ]
         assert not [step for step in found if "TEMP B-TREE" in step or step == "SCAN m"]
 
+    @pytest.mark.parametrize("ascending", [False, True])
+    def test_by_time_no_zone_is_looked_through_beyond_where_the_page_lies(self, filled: Store, ascending: bool) -> None:
+        wanted = MessageFilter(since_ms=START_MS, first_id=2_000, last_id=3_999, ascending=ascending)
+        (way,) = self.ways(filled, wanted)
+        for plan in self.plans(filled, way, wanted):
+            assert "SEARCH z USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
+
     def test_kinds_are_told_apart_by_first_letters(self) -> None:
         for enumeration in (Direction, MessageStatus, MessageType, Origin):
             assert len({each.value[0] for each in enumeration}) == len(enumeration)

@@ -147,7 +147,7 @@ def _expected(steps: int, is_in_vain: bool) -> int:
 def page_statement(way: Way, wanted: MessageFilter, others: Sequence[Condition]) -> tuple[str, list[Any]]:
     """The statement that answers with the ids of a page for each arm of a way."""
     parameters = [value for _, _, values in others for value in values]
-    within, limits = bounds(wanted, way.place)
+    within, limits = bounds(wanted, way)
     where = "".join(f" AND {sql}" for _, sql, _ in others) + within
     page = f"SELECT m.id FROM {way.source}{way.rows} WHERE {way.condition}{where} {_order(way, wanted)} LIMIT ?"
     arm = f"SELECT json_group_array(id) FROM ({page})"
@@ -159,7 +159,7 @@ def page_statement(way: Way, wanted: MessageFilter, others: Sequence[Condition])
 
 def edge_statement(way: Way, wanted: MessageFilter, steps: int) -> tuple[str, list[Any]]:
     """The statement that answers with the id up to which a way is gone with so many steps an arm; null: to its end."""
-    within, limits = bounds(wanted, way.place)
+    within, limits = bounds(wanted, way)
     arm = f"SELECT {way.place} FROM {way.source} WHERE {way.condition}{within} {_order(way, wanted)} LIMIT 1 OFFSET ?"
     nearest = "min" if wanted.ascending else "max"
     return f"SELECT {nearest}(({arm})) FROM json_each(?) AS arm", [*limits, steps - 1, packed(way.arms)]
@@ -176,7 +176,7 @@ def count_messages(connection: sqlite3.Connection, wanted: MessageFilter) -> int
         return 0
     terms = None if wanted.search is None else search_terms(wanted.search, connection)
     look = _Look(connection, ways(connection, bounded, terms)[0], bounded, terms)
-    within, limits = bounds(bounded, look.way.place)
+    within, limits = bounds(bounded, look.way)
     where = "".join(f" AND {sql}" for _, sql, _ in look.others) + within
     parameters = [value for _, _, values in look.others for value in values]
     arm = f"SELECT count(*) FROM {look.way.source}{look.way.rows} WHERE {look.way.condition}{where}"

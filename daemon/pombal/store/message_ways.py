@@ -50,6 +50,7 @@ class Way:
     """The rows of source for which condition holds with each of arms (arm.value), in the order of place.
 
     decides: the filters that hold on it by themselves. rows: what joins messages as m, where source has them not.
+    by_zone: its rows lie in zones, as z.
     begins_at: how many steps of other ways come first, unless it is known before that this one is short.
     """
 
@@ -61,6 +62,7 @@ class Way:
     order: tuple[str, ...] = ("m.id",)
     rows: str = ""
     begins_at: int = 0
+    by_zone: bool = False
 
 
 def ways(connection: sqlite3.Connection, wanted: MessageFilter, terms: SearchTerms | None) -> list[Way]:
@@ -120,7 +122,7 @@ def _by_time(wanted: MessageFilter) -> Way:
     overlaps = [] if wanted.since_ms is None else [f"z.max_at >= {wanted.since_ms:d}"]
     overlaps += [] if wanted.until_ms is None else [f"z.min_at < {wanted.until_ms:d}"]
     source = f"message_zones AS z CROSS JOIN messages AS m NOT INDEXED ON {IN_ZONE}"
-    return Way(source, " AND ".join(overlaps), (1,), frozenset(), order=("z.zone", "m.id"))
+    return Way(source, " AND ".join(overlaps), (1,), frozenset(), order=("z.zone", "m.id"), by_zone=True)
 
 
 def by_text(terms: SearchTerms) -> Way:
@@ -175,12 +177,14 @@ def conditions(wanted: MessageFilter) -> list[Condition]:
     return found
 
 
-def bounds(wanted: MessageFilter, place: str) -> tuple[str, list[Any]]:
+def bounds(wanted: MessageFilter, way: Way) -> tuple[str, list[Any]]:
     """Where the page lies: behind the cursor, and within the bounds."""
     sql, parameters = "", list[Any]()
     past = ">" if wanted.ascending else "<"
     for operator, value in ((past, wanted.past_id), (">=", wanted.first_id), ("<=", wanted.last_id)):
         if value is not None:
-            sql += f" AND {place} {operator} ?"
+            sql += f" AND {way.place} {operator} ?"
             parameters.append(value)
+            if way.by_zone:  # SQLite would look through every zone of the times, though it ends at an id
+                sql += f" AND z.zone {operator[0]}= {value // ZONE_IDS:d}"
     return sql, parameters
